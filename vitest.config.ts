@@ -1,13 +1,44 @@
 import { defineConfig } from 'vitest/config';
 
+const common = {
+  // A focused test left behind would silently switch the others off.
+  allowOnly: false,
+  testTimeout: 30_000,
+  hookTimeout: 30_000,
+  pool: 'forks' as const,
+};
+
 export default defineConfig({
   test: {
-    include: ['test/{shared,server,store,console,scripts}/**/*.test.ts', 'test/*.test.ts'],
-    // A focused test left behind would silently switch the others off.
-    allowOnly: false,
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
-    pool: 'forks',
-    maxWorkers: 2,
+    projects: [
+      {
+        test: {
+          ...common,
+          name: 'unit',
+          include: ['test/{shared,server,store,console,scripts}/**/*.test.ts', 'test/*.test.ts'],
+          exclude: ['**/*.browser.test.ts', '**/node_modules/**'],
+          maxWorkers: 2,
+        },
+      },
+      {
+        // Real Chromium, real server processes: one after another, so that they do not slow each other down.
+        test: {
+          ...common,
+          name: 'journeys',
+          include: ['test/journeys/**/*.test.ts'],
+          testTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          ...common,
+          name: 'faults',
+          include: ['test/{faults,simulation}/**/*.test.ts'],
+          testTimeout: 300_000,
+          fileParallelism: false,
+        },
+      },
+    ],
   },
 });

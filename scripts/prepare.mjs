@@ -20,23 +20,34 @@ if (major < 20) {
 const targets = [
   { name: 'server', sources: ['server', 'shared', 'scripts/build-server.mjs'], build: 'build-server.mjs' },
   { name: 'widget', sources: ['widget', 'shared', 'scripts/build-widget.mjs'], build: 'build-widget.mjs' },
-  { name: 'console', sources: ['console', 'shared', 'vite.config.ts', 'scripts/build-console.mjs'], build: 'build-console.mjs' },
+  {
+    name: 'console',
+    sources: ['console', 'shared', 'vite.config.ts', 'scripts/build-console.mjs'],
+    build: 'build-console.mjs',
+  },
 ];
 
 function filesBelow(path) {
   const full = join(root, path);
   if (!existsSync(full)) return [];
   const entries = readdirSync(full, { withFileTypes: true, recursive: true });
-  return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath ?? entry.path, entry.name));
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath ?? entry.path, entry.name));
 }
 
 function hashOf(paths) {
   const hash = createHash('sha256');
   const files = paths
-    .flatMap((path) => (/\.\w+$/.test(path) && existsSync(join(root, path)) ? [join(root, path)] : filesBelow(path)))
+    .flatMap((path) =>
+      /\.\w+$/.test(path) && existsSync(join(root, path)) ? [join(root, path)] : filesBelow(path),
+    )
     .sort();
   for (const file of files) {
-    hash.update(`${relative(root, file)}\0`).update(readFileSync(file)).update('\0');
+    hash
+      .update(`${relative(root, file)}\0`)
+      .update(readFileSync(file))
+      .update('\0');
   }
   return hash.digest('hex');
 }
@@ -115,7 +126,12 @@ async function buildChanged() {
 }
 
 /** Packages that the tests need and the product does not: command -> Debian package. */
-const testPackages = { chromium: 'chromium', 'redis-server': 'redis-server', faketime: 'faketime', strace: 'strace' };
+const testPackages = {
+  chromium: 'chromium',
+  'redis-server': 'redis-server',
+  faketime: 'faketime',
+  strace: 'strace',
+};
 
 function installTestPackages() {
   const has = (command) => spawnSync('sh', ['-c', `command -v ${command}`], { stdio: 'ignore' }).status === 0;
@@ -124,7 +140,9 @@ function installTestPackages() {
   const names = missing.map((command) => testPackages[command]);
   const isRoot = process.getuid?.() === 0;
   if (!isRoot || !has('apt-get')) {
-    console.error(`The tests need: ${names.join(', ')}. Install them, for Debian:\n  sudo apt-get install ${names.join(' ')}`);
+    console.error(
+      `The tests need: ${names.join(', ')}. Install them, for Debian:\n  sudo apt-get install ${names.join(' ')}`,
+    );
     process.exit(1);
   }
   console.log(`Installing ${names.join(', ')} for the tests ...`);
