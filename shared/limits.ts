@@ -30,6 +30,12 @@ export const limits = {
   urlBytes: 2_048,
   userAgentBytes: 512,
   appendBatch: 256,
+  /** What makes an append "once"; an e-mail's holds a hash, so none needs more. */
+  dedupeKeyBytes: 512,
+  subjectCodePoints: 500,
+  snippetCodePoints: 140,
+  /** Marks of the year picture; a contact with more in one year is drawn by its newest. */
+  pictureMarks: 5_000,
   appendQueue: 20_000,
   /** How far `occurredAt` may stand after `recordedAt` before it is cut and flagged. */
   futureSkewMs: 5 * 60_000,

@@ -1,0 +1,23 @@
+import type { StoredEvent } from './model.js';
+import type { JobDraft } from './ports.js';
+import { bodyOf } from './projection.js';
+
+/**
+ * The jobs that an event calls for: its kind says which. Their rows are written in the event's own transaction, so that
+ * an acknowledged reply is sent even when the process ends right after.
+ */
+export function jobsFor(event: StoredEvent): JobDraft[] {
+  if (event.kind === 'email' && event.direction === 'out' && event.importId === undefined) {
+    // Only what was written here has a client id; a sent letter that was found somewhere is not sent again.
+    if (bodyOf(event, 'email').clientId === undefined) return [];
+    return [
+      {
+        workspaceId: event.workspaceId,
+        name: 'email.send',
+        key: `email.send:${event._id}`,
+        payload: { eventId: event._id },
+      },
+    ];
+  }
+  return [];
+}

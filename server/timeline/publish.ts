@@ -1,0 +1,88 @@
+import type { TimelineEvent } from '../../shared/events/timeline.js';
+import type { PlacedEvent } from './place.js';
+import type { ConversationState } from './ports.js';
+import { toTimelineEvent } from './present.js';
+import { isVisibleToVisitor } from './visibility.js';
+
+/**
+ * What this process tells itself after a commit: a hint, which may be missed. Whoever must not miss anything reads on
+ * from its cursor.
+ */
+export interface Published {
+  workspaceId: string;
+  /** As agents see it; for a visitor, `forAudience(event, 'visitor', previous.visitor)`. */
+  event: TimelineEvent;
+  /** The conversation right after this event; null for an event that stands in none. */
+  conversation: ConversationState | null;
+  /** The seq before this event that each audience may see; `visitor` is null when they do not see this one. */
+  previous: { agent: number; visitor: number | null };
+  visibleToVisitor: boolean;
+}
+
+/** Facts that are no events. */
+export type Notice =
+  | {
+      type: 'read';
+      workspaceId: string;
+      conversationId: string;
+      reader: { type: 'agent' | 'contact'; id: string };
+      seq: number;
+    }
+  /** Something about this contact changed: fields, identities, claims, merges, blocked. `contactId` is the group's head. */
+  | { type: 'contact'; workspaceId: string; contactId: string }
+  /** The agent's sessions ended in this workspace, or everywhere: their sockets close. */
+  | { type: 'session-ended'; workspaceId: string | null; agentId: string; sessionId?: string }
+  | { type: 'agent'; workspaceId: string; agentId: string; availability: 'available' | 'away' }
+  | { type: 'inbox'; workspaceId: string; inboxId: string }
+  /** A visitor signed out: its browsers forget everything. */
+  | { type: 'signed-out'; workspaceId: string; contactId: string; visitorId: string };
+
+type Listener<T> = (told: T) => void;
+const events = new Set<Listener<Published>>();
+const notices = new Set<Listener<Notice>>();
+
+/** Listens to new events, in the order of their commits in this process. Returns what ends it. */
+export function onPublished(listener: Listener<Published>): () => void {
+  events.add(listener);
+  return () => events.delete(listener);
+}
+
+/** Listens to facts that are no events. Returns what ends it. */
+export function onNotice(listener: Listener<Notice>): () => void {
+  notices.add(listener);
+  return () => notices.delete(listener);
+}
+
+/** Never throws: what a listener fails at is its own loss, and is shown as a warning of the process. */
+function tell<T>(listeners: ReadonlySet<Listener<T>>, told: T): void {
+  for (const listener of listeners) {
+    try {
+      listener(told);
+    } catch (error) {
+      process.emitWarning(error instanceof Error ? error : String(error), 'PublishWarning');
+    }
+  }
+}
+
+export function publishNotice(notice: Notice): void {
+  tell(notices, notice);
+}
+
+/** Tells of events that are durable, whose senders were answered. */
+export function publishPlaced(placed: readonly PlacedEvent[]): void {
+  for (const { event, state } of placed) tell(events, publishedOf(event, state));
+}
+
+function publishedOf(event: PlacedEvent['event'], conversation: ConversationState | null): Published {
+  const visibleToVisitor = conversation !== null && isVisibleToVisitor(event.kind);
+  return {
+    workspaceId: event.workspaceId,
+    event: toTimelineEvent(event, 'agent'),
+    conversation,
+    previous: {
+      agent: event.previousSeq ?? 0,
+      visitor: visibleToVisitor ? (event.previousVisitorSeq ?? 0) : null,
+    },
+    visibleToVisitor,
+  };
+}

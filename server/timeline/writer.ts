@@ -1,0 +1,131 @@
+import { AppError } from '../../shared/errors.js';
+import { limits } from '../../shared/limits.js';
+import type { PreparedDraft } from './draft.js';
+import type { StoredEvent } from './model.js';
+import { type PlacedEvent, type Settled, settleInside } from './place.js';
+import { DuplicateKey, type Ports, type TimelineStore } from './ports.js';
+
+/**
+ * One a process. It takes what gathered while the last batch was being written, so that load makes batches and not
+ * queues; it never waits for more.
+ */
+export interface Writer {
+  /**
+   * Resolves when the event is durable; rejects with the AppError that refused it.
+   * @throws AppError `rate_limited` at once when the queue is full
+   */
+  add(draft: PreparedDraft): Promise<Appended>;
+  /** Resolves when nothing is waiting or being written. */
+  idle(): Promise<void>;
+  readonly waiting: number;
+}
+
+export interface Appended {
+  event: StoredEvent;
+  /** False for a retry: `event` is the first one. */
+  isFirst: boolean;
+}
+
+export interface WriterOptions {
+  store: TimelineStore;
+  ports: Ports;
+  /** Told of every new event, in order, after it is durable and after its sender was answered. */
+  onWritten: (events: readonly PlacedEvent[]) => void;
+  batch?: number;
+  queue?: number;
+}
+
+interface Waiting {
+  draft: PreparedDraft;
+  resolve: (appended: Appended) => void;
+  reject: (error: unknown) => void;
+}
+
+/** How often one draft alone is tried again when rivals keep taking the key it looks for. */
+const aloneTries = 8;
+
+export function createWriter(options: WriterOptions): Writer {
+  const { store, ports, onWritten } = options;
+  const batchSize = options.batch ?? limits.appendBatch;
+  const queueSize = options.queue ?? limits.appendQueue;
+  let queue: Waiting[] = [];
+  let isRunning = false;
+  let idlers: (() => void)[] = [];
+
+  async function run(): Promise<void> {
+    // Begins after the current task: what was sent together is written together.
+    await Promise.resolve();
+    while (queue.length > 0) {
+      const batch = queue.slice(0, batchSize);
+      queue = queue.slice(batchSize);
+      const settled = await write(batch.map((entry) => entry.draft));
+      batch.forEach((entry, index) => {
+        answer(entry, settled[index]);
+      });
+      const placed = settled.flatMap((one) => (one && 'placed' in one ? one.placed : []));
+      if (placed.length > 0) ports.later(() => onWritten(placed));
+    }
+    // In the same task as the last look at the queue: whoever adds after it starts the next run.
+    isRunning = false;
+    const finished = idlers;
+    idlers = [];
+    for (const resolve of finished) resolve();
+  }
+
+  /** Never rejects: each draft is settled by itself. */
+  async function write(batch: readonly PreparedDraft[]): Promise<Settled[]> {
+    try {
+      return await store.transact((transaction) => settleInside(transaction, batch, ports));
+    } catch (error) {
+      // The store itself is away or full: trying its halves would fail 2 × 256 times to learn the same.
+      if (isOutage(error)) return batch.map(() => ({ error }));
+      if (batch.length <= 1) return Promise.all(batch.map((draft) => settleAlone(draft, error)));
+      // A rival process took a key, or one draft is bad: halves find it, its neighbours do not suffer.
+      const middle = Math.ceil(batch.length / 2);
+      const first = await write(batch.slice(0, middle));
+      return [...first, ...(await write(batch.slice(middle)))];
+    }
+  }
+
+  async function settleAlone(draft: PreparedDraft, firstError: unknown): Promise<Settled> {
+    let error = firstError;
+    for (let attempt = 1; attempt < aloneTries && error instanceof DuplicateKey; attempt += 1) {
+      // Whoever was faster has committed: a new transaction sees what it wrote, and answers with it.
+      try {
+        const [settled] = await store.transact((transaction) => settleInside(transaction, [draft], ports));
+        if (settled) return settled;
+      } catch (later) {
+        error = later;
+      }
+    }
+    if (error instanceof AppError) return { error };
+    return { error: new AppError('internal', undefined, { cause: error }) };
+  }
+
+  return {
+    add(draft) {
+      if (queue.length >= queueSize) {
+        throw new AppError('rate_limited', { limit: 'appendQueue', max: queueSize, retryAfterMs: 1_000 });
+      }
+      return new Promise<Appended>((resolve, reject) => {
+        queue.push({ draft, resolve, reject });
+        if (isRunning) return;
+        isRunning = true;
+        run().catch(reject);
+      });
+    },
+    idle: () => (isRunning ? new Promise<void>((resolve) => idlers.push(resolve)) : Promise.resolve()),
+    get waiting() {
+      return queue.length;
+    },
+  };
+}
+
+function answer(entry: Waiting, settled: Settled | undefined): void {
+  if (!settled) entry.reject(new AppError('internal'));
+  else if ('error' in settled) entry.reject(settled.error);
+  else entry.resolve({ event: settled.event, isFirst: settled.isFirst });
+}
+
+const isOutage = (error: unknown): boolean =>
+  error instanceof AppError && (error.code === 'store_unavailable' || error.code === 'store_full');
