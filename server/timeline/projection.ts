@@ -15,7 +15,7 @@ export const startedKey = (key: string): string => `conversation-started:${key}`
 const keyOf = (dedupeKey: string): string => dedupeKey.slice(startedKey('').length);
 
 /** A body of this kind in today's form. The door parsed it when it was written. */
-export const bodyOf = <K extends EventKind>(event: StoredEvent, kind: K): EventBody<K> =>
+export const bodyOf = <K extends EventKind>(event: Pick<StoredEvent, 'v' | 'body'>, kind: K): EventBody<K> =>
   liftBody(kind, event.v, event.body) as EventBody<K>;
 
 /** The state right after `conversation_started`; from there on `project`. */

@@ -1,0 +1,75 @@
+import type { ClientSession } from 'mongoose';
+import { AppError } from '../../shared/errors.js';
+import { limits } from '../../shared/limits.js';
+import type { Scope } from '../workspaces/scope.js';
+import { ContactModel, type ContactRow, MovedEventModel } from './model.js';
+
+/** The contacts that merges have linked, and what belongs to them. */
+export interface Group {
+  head: ContactRow;
+  /** All members, the head first, then in the order in which they came to be. */
+  members: ContactRow[];
+  memberIds: string[];
+}
+
+/** @throws AppError `contact_not_found` */
+export async function contactRow(
+  scope: Pick<Scope, 'workspaceId'>,
+  contactId: string,
+  session: ClientSession | null = null,
+): Promise<ContactRow> {
+  const row = await ContactModel.findOne({ _id: contactId, workspaceId: scope.workspaceId }, null, {
+    session,
+  }).lean();
+  if (!row) throw new AppError('contact_not_found');
+  return row;
+}
+
+/**
+ * The group that a contact belongs to; alone it is one of one.
+ * @throws AppError `contact_not_found`
+ */
+export async function groupOf(
+  scope: Pick<Scope, 'workspaceId'>,
+  contactId: string,
+  session: ClientSession | null = null,
+): Promise<Group> {
+  const { headId } = await contactRow(scope, contactId, session);
+  const found = await ContactModel.find({ workspaceId: scope.workspaceId, headId }, null, { session })
+    .lean()
+    .limit(limits.mergedContacts);
+  const members = found.toSorted((a, b) => orderInGroup(a) - orderInGroup(b) || (a._id < b._id ? -1 : 1));
+  const head = members[0];
+  if (!head) throw new AppError('contact_not_found');
+  return { head, members, memberIds: members.map((member) => member._id) };
+}
+
+const orderInGroup = (row: ContactRow): number => (row.headId === row._id ? 0 : row.createdAt.getTime());
+
+/** Events of nobody's identity that an unmerge let go with the contact that left: they stand elsewhere than they say. */
+export interface MovedEvents {
+  to: string[];
+  away: string[];
+}
+
+export async function movedEvents(
+  scope: Pick<Scope, 'workspaceId'>,
+  memberIds: readonly string[],
+  session: ClientSession | null = null,
+): Promise<MovedEvents> {
+  const inGroup = { $in: [...memberIds] };
+  const rows = await MovedEventModel.find(
+    { workspaceId: scope.workspaceId, $or: [{ fromContactId: inGroup }, { toContactId: inGroup }] },
+    null,
+    { session },
+  )
+    .lean()
+    .limit(limits.mergedContacts * limits.pageEntries * 10);
+  const members = new Set(memberIds);
+  return {
+    to: rows.filter((row) => members.has(row.toContactId)).map((row) => row._id),
+    away: rows
+      .filter((row) => members.has(row.fromContactId) && !members.has(row.toContactId))
+      .map((row) => row._id),
+  };
+}
