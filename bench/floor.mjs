@@ -21,7 +21,7 @@ io.on('connection', (socket) => {
   socket.on('echo', (_message, acknowledge) => acknowledge({ ok: true }));
   socket.on('durable', async (message, acknowledge) => {
     next += 1;
-    store.put(next, Buffer.from(JSON.stringify(message)));
+    await store.put(next, Buffer.from(JSON.stringify(message)));
     await store.flushed;
     acknowledge({ ok: true });
     if (message.room) socket.to(message.room).emit('message', message);

@@ -83,13 +83,10 @@ function openVisitor(product) {
 }
 
 let sent = 0;
-const message = (conversationId) => ({
-  clientId: `bench-${process.pid}-${(sent += 1)}`.padEnd(8, '0'),
-  conversationId,
-  text,
-  attachments: [],
-  waitedMs: 0,
-});
+function message(conversationId) {
+  sent += 1;
+  return { clientId: `bench-${process.pid}-${sent}`, conversationId, text, attachments: [], waitedMs: 0 };
+}
 
 async function begin(socket) {
   const answer = await request(socket, 'message:send', message(null));
