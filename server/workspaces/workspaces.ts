@@ -1,3 +1,4 @@
+import type { ClientSession } from 'mongoose';
 import { AppError } from '../../shared/errors.js';
 import { newId } from '../store/id.js';
 import { WorkspaceModel, type WorkspaceRow } from './model.js';
@@ -6,8 +7,12 @@ import type { Scope } from './scope.js';
 /** How numbers are read until the company says where it is. */
 const fallbackCountry = 'US';
 
-/** Makes a workspace. `defaultCountry` is ISO 3166-1 alpha-2. */
-export async function addWorkspace(name: string, defaultCountry = fallbackCountry): Promise<WorkspaceRow> {
+/** Makes a workspace, perhaps inside a transaction. `defaultCountry` is ISO 3166-1 alpha-2. */
+export async function addWorkspace(
+  name: string,
+  defaultCountry = fallbackCountry,
+  session?: ClientSession,
+): Promise<WorkspaceRow> {
   const row: WorkspaceRow = {
     _id: newId(),
     name,
@@ -15,7 +20,7 @@ export async function addWorkspace(name: string, defaultCountry = fallbackCountr
     conversationCount: 0,
     createdAt: new Date(),
   };
-  await WorkspaceModel.create([row]);
+  await WorkspaceModel.create([row], session ? { session } : {});
   return row;
 }
 
