@@ -146,6 +146,8 @@ export interface ConversationDetail extends ConversationRow {
     | { by: 'none'; reason: 'phone' | 'blocked' };
   /** Set when a new e-mail's answers go elsewhere than to its sender. */
   answersTo?: string;
+  /** How far the customer has read, in a chat: what `read` notices tell live. */
+  contactReadSeq?: number;
 }
 export const ChangeConversation = v.strictObject({
   status: v.optional(ConversationStatus),
