@@ -1,4 +1,5 @@
 import { createPublicKey, randomBytes } from 'node:crypto';
+import type { ClientSession } from 'mongoose';
 import type { InferOutput } from 'valibot';
 import type { InboxSettings, InboxSummary } from '../../shared/api.js';
 import { AppError } from '../../shared/errors.js';
@@ -17,11 +18,12 @@ export type InboxDetail = Omit<InboxRow, '_id' | 'workspaceId' | 'identitySecret
   id: string;
 };
 
-/** Makes an inbox that admits no site yet: the owner names the origins. */
+/** Makes an inbox that admits no site yet: the owner names the origins. Perhaps inside a transaction. */
 export async function addInbox(
   scope: Pick<Scope, 'workspaceId'>,
   input: { channel: Channel; name: string },
   settings: InferOutput<typeof InboxSettings> = {},
+  session?: ClientSession,
 ): Promise<InboxRow> {
   const row: InboxRow = {
     _id: newId(),
@@ -40,7 +42,7 @@ export async function addInbox(
     createdAt: new Date(),
     ...given(checked(settings)),
   };
-  await InboxModel.create([row]);
+  await InboxModel.create([row], session ? { session } : {});
   return row;
 }
 
