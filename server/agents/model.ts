@@ -25,6 +25,8 @@ export interface MembershipRow {
   agentId: string;
   role: Role;
   active: boolean;
+  /** Goes up with every change among a workspace's owners, so that two who change each other at once collide. */
+  revision: number;
   createdAt: Date;
 }
 
@@ -92,6 +94,7 @@ const membershipSchema = new mongoose.Schema<MembershipRow>(
     agentId: text,
     role: { type: String, enum: ['owner', 'admin', 'agent'], required: true },
     active: { type: Boolean, required: true },
+    revision: { type: Number, default: 0 },
     createdAt: time,
   },
   options,

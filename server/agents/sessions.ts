@@ -3,7 +3,6 @@ import { AppError } from '../../shared/errors.js';
 import { limits } from '../../shared/limits.js';
 import { newId } from '../store/id.js';
 import { publishNotice } from '../timeline/publish.js';
-import { membershipsOf } from './membership.js';
 import { SessionModel, type SessionRow } from './model.js';
 import {
   type AccessToken,
@@ -130,9 +129,9 @@ async function end(agentId: string, sessionIds: readonly string[]): Promise<void
     { _id: { $in: sessionIds }, agentId, endedAt: null },
     { $set: { endedAt: new Date() } },
   );
-  // Sockets are told for each workspace that they may be open in.
-  for (const { workspaceId } of await membershipsOf(agentId)) {
-    publishNotice({ workspaceId, type: 'session-ended', agentId, sessionIds: [...sessionIds] });
+  // In every workspace at once, one that was just taken from the agent too.
+  for (const sessionId of sessionIds) {
+    publishNotice({ type: 'session-ended', workspaceId: null, agentId, sessionId });
   }
 }
 

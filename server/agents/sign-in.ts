@@ -1,0 +1,27 @@
+import { AppError } from '../../shared/errors.js';
+import { AgentModel } from './model.js';
+import { isPassword } from './passwords.js';
+import { hasSignedInFrom, openSession, type Tokens } from './sessions.js';
+import { networkOf, type Throttle } from './throttle.js';
+
+/**
+ * Signs an agent in: always into a new session.
+ * @throws AppError `credentials_wrong` (the same for an unknown address), `rate_limited`
+ */
+export async function signIn(
+  deps: { secretKey: string; throttle: Throttle },
+  given: { email: string; password: string },
+  address: string,
+): Promise<Tokens> {
+  const agent = await AgentModel.findOne({ email: given.email }, { passwordHash: 1 }).lean();
+  const attempt = {
+    email: given.email,
+    address,
+    isKnownAddress: agent !== null && (await hasSignedInFrom(agent._id, networkOf(address))),
+  };
+  await deps.throttle.beforeSignIn(attempt);
+  const isRight = await isPassword(agent?.passwordHash ?? null, given.password);
+  if (!agent || !isRight) throw new AppError('credentials_wrong');
+  await deps.throttle.afterSignIn(attempt);
+  return openSession(deps.secretKey, agent._id, networkOf(address));
+}
