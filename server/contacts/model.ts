@@ -68,8 +68,10 @@ export interface MergeRow {
   headId: string;
   mergedId: string;
   reason: string;
-  /** An agent's id; null when a proof joined them. */
+  /** An agent's id; null when no agent did it. */
   by: string | null;
+  /** The customer's own proof joined them: their browser may see both. An agent's judgement never shows it anything. */
+  byProof: boolean;
   preferences: Partial<Record<FieldName, string>>;
   mergedAt: Date;
   undoneAt: Date | null;
@@ -168,6 +170,7 @@ const mergeSchema = new mongoose.Schema<MergeRow>(
     mergedId: text,
     reason: { type: String, default: '' },
     by: { type: String, default: null },
+    byProof: { type: Boolean, required: true },
     preferences: mixed,
     mergedAt: moment,
     undoneAt: { type: Date, default: null },

@@ -1,6 +1,7 @@
 import mongoose, { type ClientSession } from 'mongoose';
 import { AppError } from '../../shared/errors.js';
 import { ContactModel, type ContactRow } from '../contacts/model.js';
+import { companyKey, nameWords } from '../contacts/names.js';
 import { ConversationModel } from '../conversations/model.js';
 import { JobModel, type JobRow } from '../jobs/model.js';
 import { newId } from '../store/id.js';
@@ -20,14 +21,31 @@ import {
  * without being cast and wrapped once more: this is the hot path.
  */
 export const mongooseStore: TimelineStore = {
-  async transact(work) {
-    try {
-      return await inTransaction((session) => work(timelineTransaction(session)));
-    } catch (error) {
-      throw storeFailure(error);
-    }
-  },
+  transact: (work) => transact((session) => work(timelineTransaction(session))),
 };
+
+/**
+ * One durable transaction. `work` may run several times.
+ * @throws DuplicateKey, AppError `store_unavailable`, `store_full`, and whatever `work` throws
+ */
+export async function transact<T>(work: (session: ClientSession) => Promise<T>): Promise<T> {
+  try {
+    return await inTransaction(work);
+  } catch (error) {
+    throw storeFailure(error);
+  }
+}
+
+/** Again, when a rival took a unique key first: what it wrote is then found. Few tries: each rival takes a key once. */
+export async function transactOnce<T>(work: (session: ClientSession) => Promise<T>, tries = 5): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await transact(work);
+    } catch (error) {
+      if (!(error instanceof DuplicateKey) || attempt >= tries) throw error;
+    }
+  }
+}
 
 /** The port over a transaction that somebody else began: a merge writes its own rows and its event at once. */
 export function timelineTransaction(session: ClientSession): TimelineTransaction {
@@ -127,6 +145,8 @@ export function timelineTransaction(session: ClientSession): TimelineTransaction
       const operations = changes.map((change): mongoose.mongo.AnyBulkWriteOperation<ContactRow> => {
         const set: Record<string, unknown> = {};
         for (const [name, value] of Object.entries(change.fields ?? {})) set[`fields.${name}`] = value;
+        if (change.fields?.name) set.nameWords = nameWords(change.fields.name.value);
+        if (change.fields?.company) set.companyKey = companyKey(change.fields.company.value);
         if (change.blocked !== undefined) set.blocked = change.blocked;
         const filter = { _id: change.contactId, workspaceId: change.workspaceId };
         return { updateOne: { filter, update: { $set: set } } };

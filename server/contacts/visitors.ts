@@ -1,0 +1,100 @@
+import { randomBytes } from 'node:crypto';
+import { newId } from '../store/id.js';
+import { transact } from '../timeline/store.js';
+import type { Scope } from '../workspaces/scope.js';
+import { createContact } from './create.js';
+import { contactRow, groupOf } from './group.js';
+import { ContactModel, IdentityModel, MergeModel } from './model.js';
+import { findIdentity } from './resolve.js';
+
+/** A browser's contact. The browser holds a secret; which contact it opens is decided here and nowhere else. */
+export interface Visitor {
+  visitorId: string;
+  contactId: string;
+}
+
+/** A new anonymous visitor. `visitorId` is unguessable; only whoever holds it, signed, may come back as this visitor. */
+export async function createVisitor(scope: Pick<Scope, 'workspaceId'>): Promise<Visitor> {
+  const visitorId = randomBytes(24).toString('base64url');
+  const now = new Date();
+  const contactId = await transact(async (session) => {
+    const created = await createContact(scope, {}, session);
+    await IdentityModel.create(
+      [
+        {
+          _id: newId(),
+          workspaceId: scope.workspaceId,
+          contactId: created,
+          type: 'visitor',
+          value: visitorId,
+          proofs: [{ proof: 'token', at: now }],
+          createdAt: now,
+        },
+      ],
+      { session },
+    );
+    return created;
+  });
+  return { visitorId, contactId };
+}
+
+/**
+ * The contact that a browser's secret opens: its own, or, once the customer's own proof joined it to another, that
+ * other. An agent's merge does not move it: a mistaken one must not show anybody a stranger's messages.
+ */
+export async function visitorContact(
+  scope: Pick<Scope, 'workspaceId'>,
+  visitorId: string,
+): Promise<string | null> {
+  const identity = await findIdentity(scope, 'visitor', visitorId);
+  if (!identity) return null;
+  let contact = await contactRow(scope, identity.contactId);
+  // A tree has no circle; the bound is for a store that was damaged.
+  for (let step = 0; step < 50 && contact.parentId !== null && contact.parentMergeId !== null; step += 1) {
+    const byProof = await MergeModel.exists({
+      _id: contact.parentMergeId,
+      workspaceId: scope.workspaceId,
+      byProof: true,
+    });
+    if (!byProof) break;
+    contact = await contactRow(scope, contact.parentId);
+  }
+  return contact._id;
+}
+
+/** Ends a browser's secret: nobody comes back with it. */
+export async function forgetVisitor(scope: Pick<Scope, 'workspaceId'>, visitorId: string): Promise<void> {
+  await IdentityModel.deleteOne({ workspaceId: scope.workspaceId, type: 'visitor', value: visitorId });
+}
+
+/** The contacts whose conversations the browser of this contact may see: its own, and those its own proofs joined. */
+export async function visibleContacts(
+  scope: Pick<Scope, 'workspaceId'>,
+  contactId: string,
+): Promise<string[]> {
+  const { members } = await groupOf(scope, contactId);
+  if (members.length === 1) return [contactId];
+  const edges = await MergeModel.find({
+    workspaceId: scope.workspaceId,
+    _id: { $in: members.flatMap((member) => member.parentMergeId ?? []) },
+    byProof: true,
+  })
+    .lean()
+    .limit(members.length);
+  const proved = new Set(edges.map((edge) => edge._id));
+  const visible = new Set([contactId]);
+  for (let size = 0; size < visible.size; ) {
+    size = visible.size;
+    for (const { _id, parentId, parentMergeId } of members) {
+      if (parentId && parentMergeId && visible.has(parentId) && proved.has(parentMergeId)) visible.add(_id);
+    }
+  }
+  return [...visible];
+}
+
+/** Whether anybody of the contact's group is blocked: its messages are refused. */
+export async function isBlocked(scope: Pick<Scope, 'workspaceId'>, contactId: string): Promise<boolean> {
+  const { headId } = await contactRow(scope, contactId);
+  const blocked = await ContactModel.exists({ workspaceId: scope.workspaceId, headId, blocked: true });
+  return blocked !== null;
+}
