@@ -1,0 +1,122 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const root = join(import.meta.dirname, '../..');
+
+export interface ServerProcess {
+  url: string;
+  dataDir: string;
+  /** Everything it has printed so far. */
+  output(): string;
+  /** The token of the one-time link that a first start prints. */
+  setupToken(): string;
+  /** Asks it to stop and waits until it has. */
+  stop(): Promise<void>;
+  /** `kill -9`. */
+  kill(): Promise<void>;
+  /** Starts again on the same address and data. */
+  restart(): Promise<void>;
+  /** Stops it and removes its data. */
+  remove(): Promise<void>;
+  /** Runs `threadline` beside it, with the same settings. */
+  cli(args: string[], input?: string | Buffer): Promise<{ code: number; stdout: string; stderr: string }>;
+}
+
+export const freePort = (): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once('error', reject);
+    probe.listen(0, '127.0.0.1', () => {
+      const address = probe.address();
+      probe.close(() =>
+        address && typeof address === 'object' ? resolve(address.port) : reject(new Error('no port')),
+      );
+    });
+  });
+
+/** A real server process, as `npm start` runs it, on a free port with data of its own. */
+export async function startServer(env: Record<string, string> = {}): Promise<ServerProcess> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'threadline-journey-'));
+  const port = await freePort();
+  const url = `http://localhost:${port}`;
+  const settings = {
+    ...process.env,
+    NODE_ENV: 'test',
+    LOG_LEVEL: 'warn',
+    DATA_DIR: dataDir,
+    PORT: String(port),
+    PUBLIC_URL: url,
+    ...env,
+  };
+  let printed = '';
+  let child: ChildProcess;
+
+  async function start(): Promise<void> {
+    child = spawn(process.execPath, ['--enable-source-maps', 'bin/threadline.js', 'serve'], {
+      cwd: root,
+      env: settings,
+    });
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.on('data', (chunk: Buffer) => {
+        printed += chunk.toString();
+      });
+    }
+    const until = performance.now() + 30_000;
+    while (!(await fetch(`${url}/readyz`).catch(() => null))?.ok) {
+      if (child.exitCode !== null || performance.now() > until)
+        throw new Error(`the server did not become ready:\n${printed}`);
+      await new Promise((resolve) => setTimeout(resolve, 25));
+    }
+  }
+
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    child.kill(signal);
+    await ended;
+  };
+
+  await start();
+  const server: ServerProcess = {
+    url,
+    dataDir,
+    output: () => printed,
+    setupToken() {
+      const token = /\/setup#(?:token=)?([0-9A-Za-z_-]{20,100})/.exec(printed)?.[1];
+      if (!token) throw new Error(`no set-up link in:\n${printed}`);
+      return token;
+    },
+    stop: () => end('SIGTERM'),
+    kill: () => end('SIGKILL'),
+    async restart() {
+      await end('SIGTERM');
+      await start();
+    },
+    async remove() {
+      await end('SIGTERM');
+      rmSync(dataDir, { recursive: true, force: true });
+    },
+    cli: (args, input) =>
+      new Promise((resolve, reject) => {
+        const run = spawn(process.execPath, ['--enable-source-maps', 'bin/threadline.js', ...args], {
+          cwd: root,
+          env: settings,
+        });
+        let stdout = '';
+        let stderr = '';
+        run.stdout.on('data', (chunk: Buffer) => {
+          stdout += chunk.toString();
+        });
+        run.stderr.on('data', (chunk: Buffer) => {
+          stderr += chunk.toString();
+        });
+        run.once('error', reject);
+        run.once('close', (code) => resolve({ code: code ?? 1, stdout, stderr }));
+        run.stdin.end(input);
+      }),
+  };
+  return server;
+}
