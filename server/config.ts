@@ -172,7 +172,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** A URL with its password hidden; what is no URL is hidden whole, since nobody knows what stands where in it. */
 function maskPassword(text: string): string {
-  if (!URL.canParse(text)) return '***';
+  if (!/^[\w+.-]+:\/\//.test(text) || !URL.canParse(text)) return '***';
   const url = new URL(text);
   if (url.password !== '') url.password = '***';
   // Some providers put credentials into the query.

@@ -180,6 +180,10 @@ function toLeg(
   const hasTalked = outcome === 'answered' || outcome === 'voicemail';
   const talkSeconds = hasTalked ? Math.min(known.billed, duration) : 0;
   const clid = parseClid(cell('clid'));
+  const callerExtension = extensionOf(cell('channel'));
+  const calledExtension = extensionOf(cell('dstchannel')) ?? extensionOf(cell('lastdata'));
+  // The caller's number may be the company's own, shown to the outside: the telephone behind the channel tells.
+  const isOut = callerExtension !== null && calledExtension === null;
   return {
     place,
     callId: cell('linkedid') || cell('uniqueid') || null,
@@ -188,13 +192,13 @@ function toLeg(
     from: cell('src') || clid.number,
     to: cell('dst'),
     callerName: cell('callername') || clid.name || cell('cnam') || null,
-    direction: null,
+    direction: isOut ? 'out' : null,
     start,
     answer: hasTalked ? addSeconds(start, duration - talkSeconds) : null,
     end: addSeconds(start, duration),
     talkSeconds,
     outcome,
-    agent: extensionOf(cell('dstchannel')) ?? extensionOf(cell('lastdata')),
+    agent: isOut ? callerExtension : calledExtension,
     recording: recordingOf(cell('recordingfile')),
   };
 }
