@@ -36,7 +36,7 @@ export type Settled =
   | { error: unknown };
 
 /** Kinds that no customer's identity brings: they are the head's, and an unmerge asks about them. */
-const headsKinds: ReadonlySet<EventKind> = new Set<EventKind>(['note', 'contact_changed', 'contact_blocked']);
+const headsKinds: ReadonlySet<EventKind> = new Set<EventKind>(['note', 'contact_changed']);
 const belongsToHead = (draft: PreparedDraft): boolean =>
   headsKinds.has(draft.kind) ||
   (draft.kind === 'call' && draft.direction === 'out' && draft.actor.type === 'agent');
