@@ -65,8 +65,7 @@ export async function invite(
 ): Promise<Invitation> {
   const { workspaceId, actor } = scope;
   const agent = await AgentModel.findOne({ email: given.email }, { _id: 1 }).lean();
-  const member =
-    agent && (await MembershipModel.exists({ workspaceId, agentId: agent._id, active: true }));
+  const member = agent && (await MembershipModel.exists({ workspaceId, agentId: agent._id, active: true }));
   if (member) throw new AppError('already_exists', { email: given.email });
   await revokeLinks('invitation', { workspaceId, email: given.email });
   const link = await makeLink(deps, 'invitation', limits.invitationDays * 24 * 3_600_000, {

@@ -52,7 +52,11 @@ export function sessionRoutes(deps: AgentRouteDeps): Router {
   });
 
   router.post('/sessions', async (req, res) => {
-    const tokens = await signIn({ secretKey, throttle: deps.throttle }, parse(SignIn, req.body), address(req));
+    const tokens = await signIn(
+      { secretKey, throttle: deps.throttle },
+      parse(SignIn, req.body),
+      address(req),
+    );
     res.status(201);
     await answer(res, deps, tokens);
   });
@@ -66,12 +70,17 @@ export function sessionRoutes(deps: AgentRouteDeps): Router {
     }
   });
 
-  router.delete('/sessions/current', ownPagesOnly(deps.config), requireSession(deps.config), async (req, res) => {
-    const { agentId, sessionId } = sessionOf(req);
-    await endSession(agentId, sessionId);
-    clearCookie(res, deps);
-    res.status(204).end();
-  });
+  router.delete(
+    '/sessions/current',
+    ownPagesOnly(deps.config),
+    requireSession(deps.config),
+    async (req, res) => {
+      const { agentId, sessionId } = sessionOf(req);
+      await endSession(agentId, sessionId);
+      clearCookie(res, deps);
+      res.status(204).end();
+    },
+  );
 
   router.post('/password-resets', async (req, res) => {
     const { email } = parse(AskPasswordReset, req.body);
@@ -121,7 +130,7 @@ export function agentsRoutes(deps: AgentRouteDeps): Router {
   });
 
   router.patch('/agents/:agentId', requireRole('owner', 'admin'), async (req, res) => {
-    const agentId = parse(Id, req.params['agentId'], 'not_found');
+    const agentId = parse(Id, req.params.agentId, 'not_found');
     res.json(await changeAgent(scopeOf(req), agentOf(req), agentId, parse(ChangeAgent, req.body)));
   });
 
@@ -169,7 +178,8 @@ function ownPagesOnly(config: { publicUrl: string }): RequestHandler {
   return (req, _res, next) => {
     const origin = req.get('origin');
     const site = req.get('sec-fetch-site');
-    const isOwn = origin === undefined || origin === config.publicUrl || origin === `${req.protocol}://${req.host}`;
+    const isOwn =
+      origin === undefined || origin === config.publicUrl || origin === `${req.protocol}://${req.host}`;
     if (!isOwn || (site !== undefined && site !== 'same-origin')) throw new AppError('origin_not_allowed');
     next();
   };

@@ -7,8 +7,8 @@ import { newId } from '../store/id.js';
 import { inTransaction } from '../store/transaction.js';
 import { addWorkspace } from '../workspaces/workspaces.js';
 import { addressOf, findLink, type LinkDeps, makeLink, useLink } from './links.js';
-import { addMember } from './membership.js';
 import { createAgent } from './members.js';
+import { addMember } from './membership.js';
 import { InstallationModel } from './model.js';
 import { hashPassword } from './passwords.js';
 
@@ -42,7 +42,8 @@ export async function setUp(input: v.InferOutput<typeof SetUp>): Promise<string>
       await addMember({ workspaceId: workspace._id, agentId, role: 'owner' }, session);
     });
   } catch (error) {
-    if (error instanceof mongoose.mongo.MongoServerError && error.code === 11_000) throw new AppError('link_used', undefined, { cause: error });
+    if (error instanceof mongoose.mongo.MongoServerError && error.code === 11_000)
+      throw new AppError('link_used', undefined, { cause: error });
     throw error;
   }
   return agentId;

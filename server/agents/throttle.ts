@@ -49,7 +49,9 @@ export function throttle(redis: Redis | null): Throttle {
   const limiter = (window: Window): RateLimiterAbstract => {
     const options = { ...windows[window], keyPrefix: `agents:${window}` };
     const memory = new RateLimiterMemory(options);
-    return redis ? new RateLimiterRedis({ ...options, storeClient: redis, insuranceLimiter: memory }) : memory;
+    return redis
+      ? new RateLimiterRedis({ ...options, storeClient: redis, insuranceLimiter: memory })
+      : memory;
   };
   const limiters: Record<Window, RateLimiterAbstract> = {
     address: limiter('address'),

@@ -15,7 +15,7 @@ export function filesRoutes(): Router {
   });
 
   router.get('/files/:fileId', async (req, res) => {
-    const fileId = parse(Id, req.params['fileId'], 'not_found');
+    const fileId = parse(Id, req.params.fileId, 'not_found');
     await sendFile(req, res, await openFile(scopeOf(req), fileId));
   });
 

@@ -1,6 +1,7 @@
 import { pipeline } from 'node:stream/promises';
 import type { Request, Response } from 'express';
 import type { OpenFile } from './files.js';
+import { withoutMetadata } from './jpeg.js';
 import { inlineTypes } from './sniff.js';
 
 /**
@@ -19,10 +20,12 @@ export async function sendFile(req: Request, res: Response, opened: OpenFile): P
     'referrer-policy': 'no-referrer',
     // The bytes under an id never change, but who may see them can: the browser may keep them, nobody between.
     'cache-control': 'private, max-age=3600',
-    'accept-ranges': 'bytes',
+    'accept-ranges': type === 'image/jpeg' ? 'none' : 'bytes',
     etag: `"${fileId}"`,
   });
-  const range = rangeOf(req.get('range'), size);
+  // A photograph is cleaned from its beginning on: it is given whole, which answers a range just as well.
+  const isPhoto = type === 'image/jpeg';
+  const range = isPhoto ? null : rangeOf(req.get('range'), size);
   if (range === 'unsatisfiable') {
     res.status(416).set('content-range', `bytes */${size}`).end();
     return;
@@ -36,7 +39,9 @@ export async function sendFile(req: Request, res: Response, opened: OpenFile): P
     return;
   }
   try {
-    await pipeline(await opened.read(range ?? undefined), res);
+    const bytes = await opened.read(range ?? undefined);
+    if (isPhoto) await pipeline(bytes, withoutMetadata, res);
+    else await pipeline(bytes, res);
   } catch (error) {
     // A reader that goes away in the middle is its own business.
     if (!res.destroyed) throw error;

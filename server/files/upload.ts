@@ -11,7 +11,26 @@ import { putFile } from './files.js';
  * @throws AppError `bad_request`, `file_too_large` (before a byte is read when the length says so), `upload_incomplete`,
  *   `store_full`
  */
-export function putUpload(scope: Scope, req: Request): Promise<FileRef> {
+export async function putUpload(scope: Scope, req: Request): Promise<FileRef> {
+  try {
+    return await putBody(scope, req);
+  } catch (error) {
+    endSoon(req);
+    throw error;
+  }
+}
+
+/** How long the rest of a refused upload is read and thrown away, so that its sender hears the answer. */
+const lingerMs = 2_000;
+
+function endSoon(req: Request): void {
+  if (req.complete) return;
+  req.resume();
+  const timer = setTimeout(() => req.socket.destroy(), lingerMs).unref();
+  req.once('end', () => clearTimeout(timer));
+}
+
+function putBody(scope: Scope, req: Request): Promise<FileRef> {
   const declaredBytes = declaredLength(req.get('content-length'));
   if (declaredBytes !== undefined && declaredBytes > limits.attachmentBytes) {
     throw new AppError('file_too_large', { limit: limits.attachmentBytes });
@@ -19,7 +38,9 @@ export function putUpload(scope: Scope, req: Request): Promise<FileRef> {
   if (req.get('content-encoding') !== undefined) {
     throw new AppError('bad_request', { field: 'content-encoding', problem: 'Send the bytes as they are.' });
   }
-  return putFile(scope, req, { name: fileName(req.get('x-file-name')), declaredBytes });
+  // Leaving a request in the middle must not close the connection that the refusal still has to travel on.
+  const bytes = req.iterator({ destroyOnReturn: false });
+  return putFile(scope, bytes, { name: fileName(req.get('x-file-name')), declaredBytes });
 }
 
 function declaredLength(header: string | undefined): number | undefined {
