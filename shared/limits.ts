@@ -46,6 +46,8 @@ export const limits = {
   identityTokenLifeSeconds: 24 * 3_600,
   accessTokenSeconds: 15 * 60,
   refreshTokenDays: 30,
+  /** A browser that comes back within this time is known again. */
+  visitorTokenDays: 400,
   setupTokenHours: 24,
   passwordResetMinutes: 60,
   invitationDays: 7,
