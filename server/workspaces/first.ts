@@ -3,6 +3,7 @@ import { addInbox } from '../inboxes/inboxes.js';
 import { LeaseModel } from '../jobs/model.js';
 import { inTransaction } from '../store/transaction.js';
 import { WorkspaceModel } from './model.js';
+import type { Scope } from './scope.js';
 import { addWorkspace, listWorkspaces } from './workspaces.js';
 
 /** What the first workspace is called until its owner gives it a name. */
@@ -30,17 +31,25 @@ async function makeFirstWorkspace(publicUrl: string): Promise<void> {
     const now = new Date();
     await LeaseModel.create([{ _id: 'first-workspace', holder: '', until: now, fence: 1 }], { session });
     const { _id: workspaceId } = await addWorkspace(firstName, undefined, session);
-    const scope = { workspaceId };
-    // The chat inbox admits our own pages, and with them the page to try it on; the owner adds the company's sites.
-    await addInbox(
-      scope,
-      { channel: 'chat', name: 'Website chat' },
-      { allowedOrigins: [publicUrl], greeting: 'Hello. Ask us anything.' },
-      session,
-    );
-    await addInbox(scope, { channel: 'email', name: 'E-mail' }, {}, session);
-    await addInbox(scope, { channel: 'phone', name: 'Phone' }, {}, session);
+    await addFirstInboxes({ workspaceId }, publicUrl, session);
   });
+}
+
+/** One inbox for each channel, so that chat, mail and calls of a new workspace have somewhere to arrive. */
+export async function addFirstInboxes(
+  scope: Pick<Scope, 'workspaceId'>,
+  publicUrl: string,
+  session?: ClientSession,
+): Promise<void> {
+  // The chat inbox admits our own pages, and with them the page to try it on; the owner adds the company's sites.
+  await addInbox(
+    scope,
+    { channel: 'chat', name: 'Website chat' },
+    { allowedOrigins: [publicUrl], greeting: 'Hello. Ask us anything.' },
+    session,
+  );
+  await addInbox(scope, { channel: 'email', name: 'E-mail' }, {}, session);
+  await addInbox(scope, { channel: 'phone', name: 'Phone' }, {}, session);
 }
 
 /**
