@@ -61,7 +61,7 @@ export interface Invitation {
 export async function invite(
   deps: LinkDeps,
   scope: Scope,
-  given: { email: string; role: 'admin' | 'agent' },
+  given: { email: string; role: Role },
 ): Promise<Invitation> {
   const { workspaceId, actor } = scope;
   const agent = await AgentModel.findOne({ email: given.email }, { _id: 1 }).lean();
@@ -81,6 +81,21 @@ export async function invite(
     expiresAt: link.expiresAt.toISOString(),
     link: addressOf(deps, link),
   };
+}
+
+/**
+ * Gives somebody a place in a workspace, for who has the server's command line: at once when the address has an account,
+ * else by an invitation, whose link is answered.
+ */
+export async function giveAccess(
+  deps: LinkDeps,
+  scope: Scope,
+  given: { email: string; role: Role },
+): Promise<{ link: string | null }> {
+  const agent = await AgentModel.findOne({ email: given.email }, { _id: 1 }).lean();
+  if (!agent) return { link: (await invite(deps, scope, given)).link };
+  await addMember({ workspaceId: scope.workspaceId, agentId: agent._id, role: given.role });
+  return { link: null };
 }
 
 /**

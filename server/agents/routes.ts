@@ -25,7 +25,7 @@ import { signIn } from './sign-in.js';
 import { networkOf, type Throttle } from './throttle.js';
 
 export interface AgentRouteDeps {
-  config: { secretKey: string; publicUrl: string };
+  config: { secretKey: string; publicUrl: string; smtpUrl?: string | undefined };
   throttle: Throttle;
 }
 
@@ -125,7 +125,7 @@ export function agentsRoutes(deps: AgentRouteDeps): Router {
 
   router.post('/invitations', requireRole('owner', 'admin'), async (req, res) => {
     const invitation = await invite(deps.config, scopeOf(req), parse(Invite, req.body));
-    await mailInvitation(scopeOf(req), invitation.id);
+    await mailInvitation(deps.config, scopeOf(req), invitation.id);
     res.status(201).json(invitation);
   });
 

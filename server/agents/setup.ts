@@ -5,7 +5,7 @@ import { AppError } from '../../shared/errors.js';
 import { limits } from '../../shared/limits.js';
 import { newId } from '../store/id.js';
 import { inTransaction } from '../store/transaction.js';
-import { addWorkspace } from '../workspaces/workspaces.js';
+import { claimFirstWorkspace } from '../workspaces/first.js';
 import { addressOf, findLink, type LinkDeps, makeLink, useLink } from './links.js';
 import { createAgent } from './members.js';
 import { addMember } from './membership.js';
@@ -38,8 +38,8 @@ export async function setUp(input: v.InferOutput<typeof SetUp>): Promise<string>
       await useLink(link, session);
       await InstallationModel.create([{ _id: 'owner', agentId, at: new Date() }], { session });
       await createAgent({ agentId, email: input.email, name: input.name, passwordHash }, session);
-      const workspace = await addWorkspace(input.workspace, undefined, session);
-      await addMember({ workspaceId: workspace._id, agentId, role: 'owner' }, session);
+      const workspaceId = await claimFirstWorkspace(input.workspace, session);
+      await addMember({ workspaceId, agentId, role: 'owner' }, session);
     });
   } catch (error) {
     if (error instanceof mongoose.mongo.MongoServerError && error.code === 11_000)
