@@ -1,11 +1,9 @@
-import type { ClientSession } from 'mongoose';
 import { AppError } from '../../shared/errors.js';
-import { EventModel } from '../timeline/model.js';
 import { publishNotice } from '../timeline/publish.js';
 import { transactOnce } from '../timeline/store.js';
-import { visitorKinds } from '../timeline/visibility.js';
 import type { Scope } from '../workspaces/scope.js';
-import { ConversationModel, type ConversationRowDocument, ReadModel } from './model.js';
+import { countedUpTo } from './counted.js';
+import { ConversationModel, ReadModel } from './model.js';
 import { type Reader, readId } from './rows.js';
 
 /**
@@ -40,29 +38,4 @@ export async function markRead(
   });
   if (advancedTo === null) return;
   publishNotice({ type: 'read', workspaceId, conversationId, reader, seq: advancedTo });
-}
-
-/** How many of the other side's messages stand at or before `seq`. */
-export async function countedUpTo(
-  session: ClientSession | null,
-  conversation: ConversationRowDocument,
-  readerType: Reader['type'],
-  seq: number,
-): Promise<number> {
-  const forAgent = readerType === 'agent';
-  const total = forAgent ? conversation.incoming : conversation.outgoing;
-  const last = forAgent ? conversation.lastIncomingSeq : conversation.lastOutgoingSeq;
-  if (seq >= last) return total;
-  const later = await EventModel.countDocuments(
-    {
-      workspaceId: conversation.workspaceId,
-      conversationId: conversation._id,
-      seq: { $gt: seq, $lte: conversation.head },
-      direction: forAgent ? 'in' : 'out',
-      kind: forAgent ? { $in: ['message', 'email', 'call'] } : { $in: [...visitorKinds] },
-      erased: { $exists: false },
-    },
-    session ? { session } : {},
-  );
-  return total - later;
 }

@@ -58,7 +58,8 @@ export function project(before: ConversationState, event: StoredEvent): Conversa
     head: seq,
     visitorHead: isVisibleToVisitor(event.kind) ? seq : before.visitorHead,
   };
-  if (event.erased) return state;
+  // What went with its import changes nothing but its place; of what was erased the words alone are gone.
+  if (event.erased === 'undone') return state;
   if (event.kind === 'status_changed') {
     state.status = bodyOf(event, 'status_changed').to;
     if (state.status !== 'open') state.waitingSince = null;

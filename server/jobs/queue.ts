@@ -1,0 +1,144 @@
+import type { ClientSession } from 'mongoose';
+import type * as v from 'valibot';
+import { AppError } from '../../shared/errors.js';
+import { parse } from '../../shared/parse.js';
+import { newId } from '../store/id.js';
+import type { Scope } from '../workspaces/scope.js';
+import { JobModel, type JobRow } from './model.js';
+import type { JobPorts } from './ports.js';
+import { type JobContext, type JobKind, type Runner, startRunner } from './runner.js';
+import { mongooseJobs } from './store.js';
+import { onWake, wakeJobs } from './wake.js';
+
+/** Work outside a request: at least once, idempotent by key. What runs it is behind this file. */
+export interface DefinedJob<Payload> extends JobKind {
+  /** Type only: what the payload parses to. */
+  readonly payload?: Payload;
+}
+
+export interface JobOptions {
+  /** Attempts before it is dead. Default 8. */
+  attempts?: number;
+  /** The wait after the first failure, doubling with each. Default 5 s, at most 1 h. */
+  backoffMs?: number;
+  backoffMaxMs?: number;
+}
+
+/**
+ * A kind of job. `handler` may run twice for one job (a process can die between the work and its note), so it must bear
+ * it. An AppError whose `retry` is not `same` ends the job at once; everything else is tried again.
+ */
+export function defineJob<const Schema extends v.GenericSchema>(
+  name: string,
+  schema: Schema,
+  handler: (payload: v.InferOutput<Schema>, context: JobContext) => Promise<void>,
+  options: JobOptions = {},
+): DefinedJob<v.InferOutput<Schema>> {
+  return {
+    name,
+    run: async (payload, context) => handler(parse(schema, payload), context),
+    attempts: options.attempts ?? 8,
+    backoffMs: options.backoffMs ?? 5_000,
+    backoffMaxMs: options.backoffMaxMs ?? 3_600_000,
+  };
+}
+
+export interface EnqueueOptions {
+  /** The same again is the same job. Default: a new one each time. */
+  key?: string;
+  dueAt?: Date;
+  /** Writes the row with whatever else the transaction writes. */
+  session?: ClientSession;
+}
+
+/** Puts a job into the queue. Resolves when it is durable (with a session: when that commits). False: it was there. */
+export async function enqueue(
+  scope: Pick<Scope, 'workspaceId'>,
+  name: string,
+  payload: unknown,
+  options: EnqueueOptions = {},
+): Promise<boolean> {
+  const now = new Date();
+  const _id = newId();
+  const row: JobRow = {
+    _id,
+    workspaceId: scope.workspaceId,
+    name,
+    key: options.key ?? _id,
+    payload,
+    state: 'waiting',
+    dueAt: options.dueAt ?? now,
+    attempts: 0,
+    holder: null,
+    heldUntil: null,
+    fence: 0,
+    progress: 0,
+    error: null,
+    createdAt: now,
+    finishedAt: null,
+  };
+  if (!options.session) {
+    const isNew = await mongooseJobs.insert(row);
+    if (isNew) wakeJobs();
+    return isNew;
+  }
+  const { session } = options;
+  const same = { workspaceId: row.workspaceId, name, key: row.key };
+  if (await JobModel.exists(same).session(session)) return false;
+  await JobModel.create([row], { session });
+  return true;
+}
+
+const systemJobPorts = (report: JobPorts['report']): JobPorts => ({
+  now: () => new Date(),
+  newId,
+  random: Math.random,
+  after: (delayMs, task) => {
+    const timer = setTimeout(task, delayMs);
+    // A stopped server is not kept alive by its next look for work.
+    timer.unref();
+    return () => clearTimeout(timer);
+  },
+  report,
+});
+
+/** Starts running these kinds of jobs in this process, until `stop`. */
+export function startJobs(
+  kinds: readonly JobKind[],
+  options: { report: JobPorts['report']; concurrency?: number; pollMs?: number; holdMs?: number },
+): Runner {
+  const { report, ...rest } = options;
+  const runner = startRunner({ store: mongooseJobs, ports: systemJobPorts(report), kinds, ...rest });
+  const stopListening = onWake(() => runner.wake());
+  return {
+    wake: () => runner.wake(),
+    stop: async (graceMs) => {
+      stopListening();
+      await runner.stop(graceMs);
+    },
+  };
+}
+
+/** Dead letters of a workspace, the newest first. */
+export async function listDead(
+  scope: Pick<Scope, 'workspaceId'>,
+  limit = 50,
+): Promise<Pick<JobRow, '_id' | 'name' | 'key' | 'attempts' | 'error' | 'finishedAt'>[]> {
+  return JobModel.find(
+    { workspaceId: scope.workspaceId, state: 'dead' },
+    { name: 1, key: 1, attempts: 1, error: 1, finishedAt: 1 },
+  )
+    .sort({ dueAt: -1 })
+    .limit(limit)
+    .lean();
+}
+
+/** Gives a dead job all its attempts again. @throws AppError `not_found` */
+export async function retryDead(scope: Pick<Scope, 'workspaceId'>, jobId: string): Promise<void> {
+  const { matchedCount } = await JobModel.updateOne(
+    { _id: jobId, workspaceId: scope.workspaceId, state: 'dead' },
+    { $set: { state: 'waiting', dueAt: new Date(), attempts: 0, error: null, finishedAt: null } },
+  );
+  if (matchedCount === 0) throw new AppError('not_found');
+  wakeJobs();
+}

@@ -1,0 +1,68 @@
+import mongoose from 'mongoose';
+import { JobModel, type JobRow } from './model.js';
+import type { JobStore } from './ports.js';
+
+const duplicateKeyCode = 11_000;
+
+/** The mongoose side of the runner's port. The runner serves every workspace: a job's own says whose data it may touch. */
+export const mongooseJobs: JobStore = {
+  async insert(row) {
+    try {
+      await JobModel.create([row]);
+      return true;
+    } catch (error) {
+      if (error instanceof mongoose.mongo.MongoServerError && error.code === duplicateKeyCode) return false;
+      throw error;
+    }
+  },
+
+  async claim(names, holder, now, heldUntil) {
+    const set = { $set: { state: 'running', holder, heldUntil }, $inc: { attempts: 1, fence: 1 } } as const;
+    const due = { name: { $in: [...names] } };
+    const options = { returnDocument: 'after' } as const;
+    // Two steps, so that each is one look into the index: what waits, then what a process left behind.
+    const waiting = await JobModel.findOneAndUpdate(
+      { ...due, state: 'waiting', dueAt: { $lte: now } },
+      set,
+      options,
+    )
+      .sort({ dueAt: 1 })
+      .lean();
+    if (waiting) return waiting;
+    return JobModel.findOneAndUpdate({ ...due, state: 'running', heldUntil: { $lte: now } }, set, options)
+      .sort({ dueAt: 1 })
+      .lean();
+  },
+
+  async renew(job, heldUntil) {
+    return isWritten(await JobModel.updateOne(held(job), { $set: { heldUntil } }));
+  },
+
+  async settle(job, change) {
+    if ('progress' in change) {
+      return isWritten(await JobModel.updateOne(held(job), { $set: { progress: change.progress } }));
+    }
+    const released = { holder: null, heldUntil: null };
+    const set =
+      change.state === 'waiting'
+        ? { ...released, state: change.state, dueAt: change.dueAt, error: change.error }
+        : {
+            ...released,
+            state: change.state,
+            finishedAt: change.at,
+            ...(change.state === 'dead' && { error: change.error }),
+            ...(change.state === 'done' && { error: null, progress: 1 }),
+          };
+    return isWritten(await JobModel.updateOne(held(job), { $set: set }));
+  },
+};
+
+/** The job as long as this attempt holds it: the fence grows with each, so an old holder finds nothing. */
+const held = (job: JobRow) => ({
+  _id: job._id,
+  workspaceId: job.workspaceId,
+  state: 'running' as const,
+  fence: job.fence,
+});
+
+const isWritten = (result: { matchedCount: number }): boolean => result.matchedCount === 1;
