@@ -16,6 +16,8 @@ import { ownConversation, scopeOfVisitor, type Visitor } from './visitor.js';
 export interface VisitorCaller {
   visitor: Visitor;
   known: KnownConversations;
+  /** The socket, for one that stays; absent for one request. */
+  tab?: string;
 }
 
 /** What a request tells those who look on at this moment. Nothing of it is stored. */

@@ -1,0 +1,193 @@
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Redis } from 'ioredis';
+import mongoose from 'mongoose';
+import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
+import { AppError } from '../shared/errors.js';
+import { agentMailJob } from './agents/mail.js';
+import { makeSetupLink } from './agents/setup.js';
+import { throttle } from './agents/throttle.js';
+import { noRates, visitorRates } from './channels/chat/rates.js';
+import type { Config } from './config.js';
+import type { ReplyPorts } from './conversations/send.js';
+import { openBlobs } from './files/blobs.js';
+import { createHttpApp, createHttpServer } from './http/server.js';
+import { productVersion } from './http/version.js';
+import { startJobs } from './jobs/queue.js';
+import { log } from './log.js';
+import { createRealtime } from './realtime/server.js';
+import { openStore } from './store/connect.js';
+import { ensureIndexes } from './store/indexes.js';
+import { appendsSettled } from './timeline/append.js';
+import { ensureFirstWorkspace } from './workspaces/first.js';
+
+export interface App {
+  /** The address that browsers reach it at; with port 0 the port that was given. */
+  publicUrl: string;
+  port: number;
+  version: string;
+  store: 'embedded' | 'mongodb';
+  /** The one-time link by which the first owner is made; null when there is one. */
+  setupLink: () => Promise<string | null>;
+  /** Stops within 10 s: takes nothing new, asks clients to come back, finishes what was begun. */
+  close: () => Promise<void>;
+}
+
+export interface AppOptions {
+  /** `off` for benchmarks alone: nobody is slowed down. */
+  rates?: 'on' | 'off';
+}
+
+/** What a stop waits for before it goes on without. */
+const drainMs = 4_000;
+
+/** Puts the parts together and starts them: store, indexes, jobs, sockets, HTTP. The one place that knows all of them. */
+export async function startApp(given: Config, options: AppOptions = {}): Promise<App> {
+  log.level = given.logLevel;
+  const store = await openStore({
+    dataDir: given.dataDir,
+    ...(given.mongodbUri !== undefined && { mongodbUri: given.mongodbUri }),
+  });
+  const closers: (() => Promise<unknown>)[] = [() => store.close()];
+  try {
+    await ensureIndexes(Object.values(mongoose.models));
+    await openBlobs({ dataDir: given.dataDir, mongodbUri: given.mongodbUri });
+    const http = createHttpServer();
+    const port = await listen(http, given);
+    closers.unshift(() => closeServer(http));
+    const config = withPort(given, port);
+    const { redis, closeRedis } = openRedis(config);
+    closers.push(closeRedis);
+
+    let isReady = false;
+    const rates = options.rates === 'off' ? noRates : visitorRates(redis);
+    const reply: ReplyPorts = {
+      emailDraft: async () => {
+        throw new AppError('email_not_configured');
+      },
+    };
+    const realtime = createRealtime(http, {
+      secretKey: config.secretKey,
+      trustProxy: config.trustProxy,
+      publicUrl: () => config.publicUrl,
+      rates,
+      countAgentRequest: options.rates === 'off' ? async () => {} : agentRequests(),
+      reply,
+    });
+    closers.unshift(() => realtime.close());
+    const version = productVersion();
+    http.on(
+      'request',
+      createHttpApp({
+        config,
+        throttle: throttle(redis),
+        health: { version, store: store.kind, isReady: () => isReady, storeAnswers },
+        chat: {
+          secretKey: config.secretKey,
+          rates,
+          availability: realtime.availability,
+          live: realtime.live,
+        },
+        console: {
+          visitOf: realtime.visitOf,
+          isOnline: (workspaceId, contactIds) => realtime.visitOf(workspaceId, contactIds) !== null,
+          isEmailConfigured: () => config.smtpUrl !== undefined,
+          ...reply,
+        },
+        channelRoutes: [],
+      }),
+    );
+    await ensureFirstWorkspace(config.publicUrl);
+    const jobs = startJobs([agentMailJob(config)], {
+      report: ({ what, job, error }) => log.warn({ what, job, err: error }, 'a job needs a look'),
+    });
+    closers.splice(1, 0, () => jobs.stop(drainMs));
+    isReady = true;
+
+    return {
+      publicUrl: config.publicUrl,
+      port,
+      version,
+      store: store.kind,
+      setupLink: () => makeSetupLink(config),
+      async close() {
+        isReady = false;
+        await closeAll(closers);
+      },
+    };
+  } catch (error) {
+    await closeAll(closers);
+    throw error;
+  }
+}
+
+function listen(http: Server, { port, host }: Config): Promise<number> {
+  return new Promise((resolve, reject) => {
+    http.once('error', reject);
+    http.listen(port, host, () => {
+      http.off('error', reject);
+      resolve((http.address() as AddressInfo).port);
+    });
+  });
+}
+
+/** With port 0 the public address is known only now. */
+function withPort(config: Config, port: number): Config {
+  const url = new URL(config.publicUrl);
+  return url.port === '0'
+    ? { ...config, port, publicUrl: `${url.protocol}//${url.hostname}:${port}` }
+    : config;
+}
+
+/** Takes no more connections; what was begun may finish, idle ones are closed, and after a while the rest too. */
+async function closeServer(http: Server): Promise<void> {
+  const closed = new Promise((resolve) => http.close(resolve));
+  http.closeIdleConnections();
+  const timer = setTimeout(() => http.closeAllConnections(), drainMs);
+  await closed;
+  clearTimeout(timer);
+  await appendsSettled();
+}
+
+function openRedis({ redisUrl }: Config): { redis: Redis | null; closeRedis: () => Promise<void> } {
+  if (redisUrl === undefined) return { redis: null, closeRedis: async () => {} };
+  const redis = new Redis(redisUrl, { maxRetriesPerRequest: 1, enableOfflineQueue: false });
+  redis.on('error', (error: Error) => log.warn({ err: error }, 'Redis does not answer'));
+  return { redis, closeRedis: async () => redis.disconnect() };
+}
+
+/** One console asks far less; a script that runs wild is slowed before it slows others. */
+function agentRequests(): (agentId: string) => Promise<void> {
+  const limiter = new RateLimiterMemory({ points: 1_200, duration: 10 });
+  return async (agentId) => {
+    try {
+      await limiter.consume(agentId);
+    } catch (refused) {
+      if (!(refused instanceof RateLimiterRes)) throw refused;
+      throw new AppError('rate_limited', { retryAfterMs: Math.max(1, refused.msBeforeNext) });
+    }
+  };
+}
+
+async function storeAnswers(): Promise<boolean> {
+  try {
+    await mongoose.connection.db?.command({ ping: 1 }, { timeoutMS: 2_000 });
+    return mongoose.connection.readyState === mongoose.ConnectionStates.connected;
+  } catch (error) {
+    log.warn({ err: error }, 'the store does not answer');
+    return false;
+  }
+}
+
+/** Each is tried, in order; the first failure is told when all were. */
+async function closeAll(closers: readonly (() => Promise<unknown>)[]): Promise<void> {
+  let failure: unknown;
+  for (const close of closers) {
+    try {
+      await close();
+    } catch (error) {
+      failure ??= error;
+    }
+  }
+  if (failure !== undefined) throw failure;
+}

@@ -1,0 +1,67 @@
+import type { Availability } from '../../shared/protocol.js';
+import { availableAgents } from '../agents/members.js';
+import { log } from '../log.js';
+import { systemScope } from '../workspaces/scope.js';
+import { rooms } from './rooms.js';
+import type { AgentNamespace, VisitorNamespace } from './sockets.js';
+
+/** Who is there to answer: agents who say that they are available and whose console is open. */
+export interface AvailabilityBoard {
+  of(workspaceId: string): Promise<Availability>;
+  /** Looks again soon and tells visitors when it is another. */
+  changed(workspaceId: string): void;
+  /** The same after a while: a console that is loaded again was never away. */
+  left(workspaceId: string): void;
+  close(): void;
+}
+
+const keepMs = 5_000;
+const reloadMs = 10_000;
+
+export function availabilityBoard(agents: AgentNamespace, visitors: VisitorNamespace): AvailabilityBoard {
+  const kept = new Map<string, { availability: Availability; until: number }>();
+  const timers = new Set<NodeJS.Timeout>();
+
+  async function look(workspaceId: string): Promise<Availability> {
+    const sockets = await agents.in(rooms.workspace(workspaceId)).fetchSockets();
+    const here = new Set(sockets.map((socket) => socket.data.agentId));
+    const available = here.size === 0 ? [] : await availableAgents(systemScope(workspaceId));
+    const list = available.filter(({ id }) => here.has(id)).slice(0, 20);
+    return { online: list.length > 0, agents: list };
+  }
+
+  async function lookAndTell(workspaceId: string): Promise<void> {
+    const before = kept.get(workspaceId)?.availability;
+    const availability = await look(workspaceId);
+    kept.set(workspaceId, { availability, until: performance.now() + keepMs });
+    if (JSON.stringify(before) === JSON.stringify(availability)) return;
+    visitors.to(rooms.visitors(workspaceId)).emit('availability', availability);
+  }
+
+  function later(workspaceId: string, afterMs: number): void {
+    const timer = setTimeout(() => {
+      timers.delete(timer);
+      lookAndTell(workspaceId).catch((error: unknown) =>
+        log.warn({ err: error }, 'availability is not known'),
+      );
+    }, afterMs);
+    timer.unref();
+    timers.add(timer);
+  }
+
+  return {
+    async of(workspaceId) {
+      const known = kept.get(workspaceId);
+      if (known && known.until > performance.now()) return known.availability;
+      const availability = await look(workspaceId);
+      kept.set(workspaceId, { availability, until: performance.now() + keepMs });
+      return availability;
+    },
+    changed: (workspaceId) => later(workspaceId, 0),
+    left: (workspaceId) => later(workspaceId, reloadMs),
+    close() {
+      for (const timer of timers) clearTimeout(timer);
+      timers.clear();
+    },
+  };
+}

@@ -1,0 +1,30 @@
+import { randomUUID } from 'node:crypto';
+import type * as v from 'valibot';
+import { type ErrorReply, replyFor } from '../../shared/errors.js';
+import { guardShape } from '../../shared/guard.js';
+import { parse } from '../../shared/parse.js';
+import { log } from '../log.js';
+
+/** A refused handshake as `connect_error` carries it: `message` is the code, `data` the whole reply. */
+export class HandshakeError extends Error {
+  readonly data: ErrorReply;
+  constructor(reply: ErrorReply) {
+    super(reply.code);
+    this.name = 'HandshakeError';
+    this.data = reply;
+  }
+}
+
+/** Whatever went wrong, as the refusal of a handshake. What is not in the catalogue is logged. */
+export function refusal(error: unknown): HandshakeError {
+  const requestId = randomUUID();
+  const reply = replyFor(error, requestId);
+  if (reply.code === 'internal') log.error({ requestId, err: error }, 'handshake failed');
+  return new HandshakeError(reply);
+}
+
+/** The handshake's `auth`, guarded and parsed. @throws AppError `bad_request`, `too_deep`, `unsafe_key` */
+export function readAuth<const S extends v.GenericSchema>(schema: S, auth: unknown): v.InferOutput<S> {
+  guardShape(auth);
+  return parse(schema, auth);
+}

@@ -1,0 +1,134 @@
+import type { Server as HttpServer } from 'node:http';
+import { Server } from 'socket.io';
+import { AppError } from '../../shared/errors.js';
+import { limits } from '../../shared/limits.js';
+import type { Availability, Visit } from '../../shared/protocol.js';
+import type { VisitorRates } from '../channels/chat/rates.js';
+import type { LiveVisitors } from '../channels/chat/requests.js';
+import { contactRow } from '../contacts/group.js';
+import type { ReplyPorts } from '../conversations/send.js';
+import { log } from '../log.js';
+import { endStaleSockets, serveAgents } from './agents.js';
+import { availabilityBoard } from './availability.js';
+import { fanOut } from './fan-out.js';
+import { refusal } from './handshake.js';
+import { liveAgents } from './live-agents.js';
+import { liveVisitors } from './live-visitors.js';
+import { createPresence } from './presence.js';
+import { rooms } from './rooms.js';
+import type { AgentNamespace, VisitorNamespace } from './sockets.js';
+import { serveVisitors } from './visitors.js';
+
+export interface RealtimeDeps {
+  secretKey: string;
+  /** How many proxies stand before us: whose X-Forwarded-For is believed. */
+  trustProxy: number;
+  publicUrl: () => string;
+  rates: VisitorRates;
+  countAgentRequest: (agentId: string) => Promise<void>;
+  reply: ReplyPorts;
+}
+
+export interface Realtime {
+  availability: (workspaceId: string) => Promise<Availability>;
+  live: LiveVisitors;
+  visitOf: (workspaceId: string, contactIds: readonly string[]) => Visit | null;
+  connections: () => number;
+  /** Asks every client to come back elsewhere or later, each after a while of its own, and closes. */
+  close: () => Promise<void>;
+}
+
+const staleLookMs = 3_000;
+/** Clients of a stopping process spread their return over this. */
+const returnOverMs = 3_000;
+
+/** Sockets of visitors and agents. WebSocket only: no request of one client needs the process of another. */
+export function createRealtime(http: HttpServer, deps: RealtimeDeps): Realtime {
+  const io = new Server(http, {
+    transports: ['websocket'],
+    serveClient: false,
+    maxHttpBufferSize: limits.packetBytes,
+    connectTimeout: 10_000,
+    pingInterval: 20_000,
+    pingTimeout: 20_000,
+    perMessageDeflate: false,
+    httpCompression: false,
+    cleanupEmptyChildNamespaces: true,
+  });
+  const visitors: VisitorNamespace = io.of('/visitor');
+  const agents: AgentNamespace = io.of('/agent');
+  // The namespace that every Socket.IO server has; nothing of ours is in it.
+  io.use((_socket, next) => next(refusal(new AppError('not_found'))));
+
+  const presence = createPresence((workspaceId, contactId) => {
+    tellPresence(workspaceId, contactId).catch((error: unknown) =>
+      log.warn({ err: error }, 'presence was not told'),
+    );
+  });
+  async function tellPresence(workspaceId: string, contactId: string): Promise<void> {
+    if (agents.sockets.size === 0) return;
+    const { headId } = await contactRow({ workspaceId }, contactId);
+    const visit = presence.visitOf(workspaceId, [contactId]);
+    agents.to(rooms.workspace(workspaceId)).emit('presence', { contactId: headId, visit });
+  }
+
+  const availability = availabilityBoard(agents, visitors);
+  const live = liveVisitors(agents, visitors, presence);
+  serveVisitors(visitors, {
+    secretKey: deps.secretKey,
+    rates: deps.rates,
+    availability: availability.of,
+    live,
+    presence,
+    addressOf: (socket) => addressOf(socket.handshake, deps.trustProxy),
+  });
+  serveAgents(agents, {
+    secretKey: deps.secretKey,
+    publicUrl: deps.publicUrl,
+    availability,
+    reply: deps.reply,
+    countRequest: deps.countAgentRequest,
+    live: liveAgents(agents, visitors),
+  });
+  const endFanOut = fanOut({ agents, visitors, availability });
+  const stale = setInterval(() => {
+    endStaleSockets(agents).catch((error: unknown) =>
+      log.warn({ err: error }, 'sessions were not looked at'),
+    );
+  }, staleLookMs);
+  stale.unref();
+
+  return {
+    availability: availability.of,
+    live,
+    visitOf: presence.visitOf,
+    connections: () => io.engine.clientsCount,
+    async close() {
+      clearInterval(stale);
+      endFanOut();
+      availability.close();
+      live.close();
+      for (const socket of visitors.sockets.values()) socket.emit('reconnect', { afterMs: jitter() });
+      for (const socket of agents.sockets.values()) socket.emit('reconnect', { afterMs: jitter() });
+      // The notice leaves before the connection does.
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      await io.close();
+    },
+  };
+}
+
+const jitter = (): number => 200 + Math.round(Math.random() * returnOverMs);
+
+/** The client's address: the trusted hop's word, never a further one's. */
+function addressOf(
+  handshake: { address: string; headers: Record<string, string | string[] | undefined> },
+  trustProxy: number,
+): string {
+  if (trustProxy === 0) return handshake.address;
+  const header = handshake.headers['x-forwarded-for'];
+  const hops = String(header ?? '')
+    .split(',')
+    .map((hop) => hop.trim())
+    .filter((hop) => hop !== '');
+  return hops.at(-trustProxy) ?? handshake.address;
+}

@@ -1,0 +1,33 @@
+import type { Namespace, Socket } from 'socket.io';
+import type { AgentNotices, VisitorNotices } from '../../shared/protocol.js';
+import type { Visitor } from '../channels/chat/visitor.js';
+
+/** Every notice as Socket.IO's types want it: one argument, no acknowledgement. */
+type Events<Notices> = { [Name in keyof Notices]: (notice: Notices[Name]) => void };
+type None = Record<string, never>;
+
+/** What the server knows of a visitor's socket. */
+export interface VisitorData {
+  visitor: Visitor;
+  page: { url: string; title: string };
+  locale: string;
+  timeZone: string;
+  browser: string;
+  system: string;
+}
+
+/** What the server knows of an agent's socket; the adapter shows it to other processes. */
+export interface AgentData {
+  agentId: string;
+  sessionId: string;
+  workspaceId: string;
+  name: string;
+  /** The conversation on screen. */
+  viewing: string | null;
+  typing: boolean;
+}
+
+export type VisitorNamespace = Namespace<None, Events<VisitorNotices>, None, VisitorData>;
+export type VisitorSocket = Socket<None, Events<VisitorNotices>, None, VisitorData>;
+export type AgentNamespace = Namespace<None, Events<AgentNotices>, None, AgentData>;
+export type AgentSocket = Socket<None, Events<AgentNotices>, None, AgentData>;

@@ -1,0 +1,148 @@
+import { AppError } from '../../shared/errors.js';
+import { limits } from '../../shared/limits.js';
+import { VisitorHandshake } from '../../shared/protocol.js';
+import { networkOf } from '../agents/throttle.js';
+import { answerVisitor, type RequestDeps, type VisitorCaller } from '../channels/chat/requests.js';
+import { type Admitted, admitVisitor, describeSession, type SessionDeps } from '../channels/chat/session.js';
+import { loadVisitor, type Visitor } from '../channels/chat/visitor.js';
+import { log } from '../log.js';
+import { readUserAgent } from './browser.js';
+import { serveRequests } from './dispatch.js';
+import { readAuth, refusal } from './handshake.js';
+import type { Presence } from './presence.js';
+import { rooms } from './rooms.js';
+import { boundReader } from './slow.js';
+import type { VisitorNamespace, VisitorSocket } from './sockets.js';
+
+export interface VisitorNamespaceDeps extends SessionDeps, RequestDeps {
+  presence: Presence;
+  addressOf: (socket: VisitorSocket) => string;
+}
+
+/** Visitors' sockets: one browser tab each, in rooms that the server chose. */
+export function serveVisitors(nsp: VisitorNamespace, deps: VisitorNamespaceDeps): void {
+  const admitted = new WeakMap<VisitorSocket, Admitted>();
+
+  nsp.use((socket, next) => {
+    admit(nsp, deps, socket).then(
+      (result) => {
+        admitted.set(socket, result);
+        next();
+      },
+      (error: unknown) => next(refusal(error)),
+    );
+  });
+
+  nsp.on('connection', (socket) => {
+    const result = admitted.get(socket);
+    if (!result) {
+      socket.disconnect(true);
+      return;
+    }
+    const { inbox } = result;
+    const known = new Set<string>();
+    // Rooms first: what is published from here on arrives live, what was published before stands in the session.
+    joinRooms(socket);
+    showVisit(deps, socket);
+    boundReader(socket, () => {
+      joinRooms(socket);
+      for (const conversationId of known) socket.emit('resync', { conversationId });
+    });
+    serveRequests(socket, (name, body) => {
+      const caller: VisitorCaller = {
+        visitor: socket.data.visitor,
+        known,
+        tab: socket.id,
+      };
+      return answerVisitor(deps, caller, name, body);
+    });
+    socket.on('disconnect', () => {
+      const { workspaceId, contactId } = socket.data.visitor;
+      deps.presence.remove(workspaceId, contactId, socket.id);
+    });
+    describeSession(deps, { inbox, visitor: socket.data.visitor }).then(
+      (session) => {
+        for (const { id } of session.conversations) known.add(id);
+        socket.emit('session', session);
+      },
+      (error: unknown) => {
+        log.warn({ err: error }, 'a session could not be described');
+        socket.disconnect(true);
+      },
+    );
+  });
+}
+
+async function admit(
+  nsp: VisitorNamespace,
+  deps: VisitorNamespaceDeps,
+  socket: VisitorSocket,
+): Promise<Admitted> {
+  const handshake = readAuth(VisitorHandshake, socket.handshake.auth);
+  const result = await admitVisitor(deps, handshake, {
+    origin: socket.handshake.headers.origin,
+    network: networkOf(deps.addressOf(socket)),
+  });
+  const tabs = nsp.adapter.rooms.get(rooms.visitor(result.visitor.visitorId));
+  if ((tabs?.size ?? 0) >= limits.visitorSocketsPerContact) {
+    throw new AppError('rate_limited', { limit: limits.visitorSocketsPerContact, retryAfterMs: 30_000 });
+  }
+  socket.data = {
+    visitor: result.visitor,
+    page: handshake.page ?? { url: '', title: '' },
+    locale: handshake.locale ?? '',
+    timeZone: handshake.timeZone ?? '',
+    ...readUserAgent(socket.handshake.headers['user-agent']),
+  };
+  return result;
+}
+
+function roomsOf({ workspaceId, inboxId, visitorId, headId, contactIds }: Visitor): string[] {
+  return [
+    rooms.visitors(workspaceId),
+    rooms.visitor(visitorId),
+    rooms.head(workspaceId, headId),
+    ...contactIds.map((contactId) => rooms.contact(workspaceId, inboxId, contactId)),
+  ];
+}
+
+function joinRooms(socket: VisitorSocket): void {
+  void socket.join(roomsOf(socket.data.visitor));
+}
+
+/** Shows agents where this tab is. */
+export function showVisit(deps: { presence: Presence }, socket: VisitorSocket): void {
+  const { visitor, page, locale, timeZone, browser, system } = socket.data;
+  deps.presence.set(visitor.workspaceId, visitor.contactId, socket.id, {
+    online: true,
+    url: page.url,
+    title: page.title,
+    browser,
+    system,
+    locale,
+    timeZone,
+  });
+}
+
+/**
+ * Looks again at what the browsers of a group may reach: somebody of it was blocked, or a merge was made or undone. One
+ * that may see another set of contacts now leaves its rooms at once and begins a new session.
+ */
+export async function refreshVisitors(
+  nsp: VisitorNamespace,
+  workspaceId: string,
+  headId: string,
+): Promise<void> {
+  for (const id of nsp.adapter.rooms.get(rooms.head(workspaceId, headId)) ?? []) {
+    const socket = nsp.sockets.get(id);
+    if (!socket) continue;
+    const before = socket.data.visitor;
+    const after = await loadVisitor(before);
+    socket.data.visitor = after;
+    if (after.contactIds.join() === before.contactIds.join() && after.headId === before.headId) continue;
+    for (const room of roomsOf(before)) await socket.leave(room);
+    await socket.join(roomsOf(after));
+    if (after.contactIds.join() === before.contactIds.join()) continue;
+    socket.emit('reconnect', { afterMs: Math.round(Math.random() * 1_000) });
+  }
+}
