@@ -35,11 +35,21 @@ export const EmailBody = v.strictObject({
   text: v.pipe(v.string(), v.maxBytes(limits.emailTextBytes)),
   /** The quoted tail, folded away, never thrown away. */
   quoted: v.optional(v.pipe(v.string(), v.maxBytes(limits.emailTextBytes))),
+  /** How much of `quoted` (UTF-16 units) stood before `text`: an answer written below what it answers. */
+  quotedBefore: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0))),
+  /** Text or HTML was longer than is kept here: the whole of it is in `raw`. */
+  shortened: v.optional(v.boolean()),
   /** The HTML as it came; sanitised where it is shown, in the console. */
   html: v.optional(FileRef),
   attachments: v.pipe(v.array(FileRef), v.maxLength(limits.emailParts)),
+  /** Which attachment a `cid:` in the HTML shows. */
+  inline: v.optional(
+    v.pipe(v.array(v.strictObject({ contentId: Header, fileId: Id })), v.maxLength(limits.emailParts)),
+  ),
   raw: v.optional(FileRef),
   proof: v.optional(SenderProof),
+  /** Whose clock `occurredAt` is: a mail host's (`received`), the sender's (`date`), ours when neither says (`arrival`). */
+  timeFrom: v.optional(v.picklist(['received', 'date', 'arrival'])),
   /** `Date` of the letter, when it differs from `occurredAt` by more than an hour. ISO 8601. */
   dateHeader: v.optional(v.string()),
   /** Set for what a machine sent: `auto_reply`, `bounce`, `list`. Never answered automatically. */
