@@ -3,8 +3,10 @@ import { importCallLog } from './calls.js';
 import type { Command } from './command.js';
 import { config } from './config.js';
 import { mergeTwo, unmergeOne } from './contacts.js';
+import { demo } from './demo.js';
 import { doctor } from './doctor.js';
 import { list, undo } from './imports.js';
+import { rebuild } from './rebuild.js';
 import { timeline } from './timeline.js';
 
 const all: readonly Command[] = [
@@ -19,6 +21,8 @@ const all: readonly Command[] = [
   importCallLog,
   list,
   undo,
+  rebuild,
+  demo,
 ];
 
 /** Every command by its name. */
