@@ -1,0 +1,207 @@
+import { describe, expect, it } from 'vitest';
+import type { JobRow } from '../../../server/jobs/model.js';
+import { type JobContext, type JobKind, startRunner } from '../../../server/jobs/runner.js';
+import { AppError } from '../../../shared/errors.js';
+import { memoryJobs, virtualWorld } from './memory-jobs.js';
+
+function job(id: string, over: Partial<JobRow> = {}): JobRow {
+  return {
+    _id: id,
+    workspaceId: 'w',
+    name: 'work',
+    key: id,
+    payload: {},
+    state: 'waiting',
+    dueAt: new Date(0),
+    attempts: 0,
+    holder: null,
+    heldUntil: null,
+    fence: 0,
+    progress: 0,
+    error: null,
+    createdAt: new Date(0),
+    finishedAt: null,
+    ...over,
+  };
+}
+
+const kind = (run: (payload: unknown, context: JobContext) => Promise<void>, attempts = 3): JobKind => ({
+  name: 'work',
+  run,
+  attempts,
+  backoffMs: 1_000,
+  backoffMaxMs: 10_000,
+});
+
+describe('the job runner', () => {
+  it('runs what is due, and what is due later at its time', async () => {
+    const world = virtualWorld();
+    const store = memoryJobs();
+    const ran: string[] = [];
+    await store.insert(job('now'));
+    await store.insert(job('later', { dueAt: new Date(world.ports.now().getTime() + 5_000) }));
+    const runner = startRunner({
+      store,
+      ports: world.ports,
+      kinds: [kind(async (_payload, { jobId }) => void ran.push(jobId))],
+    });
+    await world.pass(4_000);
+    expect(ran).toEqual(['now']);
+    await world.pass(3_000);
+    expect(ran).toEqual(['now', 'later']);
+    expect([...store.rows.values()].map((row) => row.state)).toEqual(['done', 'done']);
+    await runner.stop();
+  });
+
+  it('waits longer after each failure, and keeps what failed for good where it is seen', async () => {
+    const world = virtualWorld();
+    const store = memoryJobs();
+    const times: number[] = [];
+    await store.insert(job('a'));
+    const start = world.ports.now().getTime();
+    const runner = startRunner({
+      store,
+      ports: world.ports,
+      pollMs: 50,
+      kinds: [
+        kind(async () => {
+          times.push(world.ports.now().getTime() - start);
+          throw new Error('The mail server\nsaid no.');
+        }),
+      ],
+    });
+    await world.pass(60_000);
+    expect(times).toHaveLength(3);
+    expect((times[2] ?? 0) - (times[1] ?? 0)).toBeGreaterThan((times[1] ?? 0) - (times[0] ?? 0));
+    expect(store.rows.get('a')).toMatchObject({
+      state: 'dead',
+      attempts: 3,
+      error: 'The mail server said no.',
+    });
+    expect(world.problems.map((one) => one.what)).toEqual(['attempt_failed', 'attempt_failed', 'dead']);
+    await runner.stop();
+  });
+
+  it('does not try again what can never succeed by itself', async () => {
+    const world = virtualWorld();
+    const store = memoryJobs();
+    await store.insert(job('a'));
+    const runner = startRunner({
+      store,
+      ports: world.ports,
+      kinds: [
+        kind(async () => {
+          throw new AppError('forbidden');
+        }),
+      ],
+    });
+    await world.pass(10);
+    expect(store.rows.get('a')).toMatchObject({ state: 'dead', attempts: 1 });
+    await runner.stop();
+  });
+
+  it('keeps a long job by signs of life, so that nobody else takes it', async () => {
+    const world = virtualWorld();
+    const store = memoryJobs();
+    let finish: () => void = () => {};
+    let runs = 0;
+    await store.insert(job('a'));
+    const slow = kind(() => {
+      runs += 1;
+      return new Promise<void>((resolve) => {
+        finish = resolve;
+      });
+    });
+    const options = { store, ports: world.ports, kinds: [slow], holdMs: 3_000 };
+    const [one, two] = [startRunner(options), startRunner(options)];
+    await world.pass(30_000);
+    expect(runs).toBe(1);
+    finish();
+    await world.pass(10);
+    expect(store.rows.get('a')).toMatchObject({ state: 'done', attempts: 1 });
+    await Promise.all([one.stop(), two.stop()]);
+  });
+
+  it('gives a silent holder’s job to another, tells the first to stop, and ignores what it says afterwards', async () => {
+    const world = virtualWorld();
+    const store = memoryJobs();
+    await store.insert(job('a'));
+    const finish: (() => void)[] = [];
+    const signals: AbortSignal[] = [];
+    const slow = kind((_payload, { signal }) => {
+      signals.push(signal);
+      return new Promise<void>((resolve) => finish.push(resolve));
+    });
+    // The first process is paused: its timers do not run while the world's go on.
+    const paused: (() => void)[] = [];
+    let isPaused = false;
+    const first = startRunner({
+      store,
+      ports: {
+        ...world.ports,
+        after: (delayMs, task) =>
+          world.ports.after(delayMs, () => (isPaused ? void paused.push(task) : task())),
+      },
+      kinds: [slow],
+      holdMs: 3_000,
+    });
+    await world.pass(100);
+    isPaused = true;
+    const second = startRunner({ store, ports: world.ports, kinds: [slow], holdMs: 3_000 });
+    await world.pass(10_000);
+    expect(finish).toHaveLength(2);
+    isPaused = false;
+    for (const task of paused.splice(0)) task();
+    await world.pass(10);
+    expect(signals[0]?.aborted).toBe(true);
+    expect(signals[1]?.aborted).toBe(false);
+    finish[0]?.();
+    await world.pass(10);
+    expect(store.rows.get('a')).toMatchObject({ state: 'running', fence: 2 });
+    expect(world.problems.map((one) => one.what)).toContain('fenced_out');
+    finish[1]?.();
+    await world.pass(10);
+    expect(store.rows.get('a')).toMatchObject({ state: 'done', attempts: 2 });
+    await Promise.all([first.stop(), second.stop()]);
+  });
+
+  it('goes on after the store was away', async () => {
+    const world = virtualWorld();
+    const store = memoryJobs();
+    let away = true;
+    const claim = store.claim;
+    store.claim = (...given) => (away ? Promise.reject(new AppError('store_unavailable')) : claim(...given));
+    await store.insert(job('a'));
+    const runner = startRunner({ store, ports: world.ports, kinds: [kind(async () => {})] });
+    await world.pass(5_000);
+    away = false;
+    await world.pass(2_000);
+    expect(store.rows.get('a')?.state).toBe('done');
+    await runner.stop();
+  });
+
+  it('runs no more at once than it may', async () => {
+    const world = virtualWorld();
+    const store = memoryJobs();
+    let most = 0;
+    let now = 0;
+    for (let index = 0; index < 20; index += 1) await store.insert(job(`j${index}`));
+    const runner = startRunner({
+      store,
+      ports: world.ports,
+      concurrency: 3,
+      kinds: [
+        kind(async () => {
+          now += 1;
+          most = Math.max(most, now);
+          await world.breathe();
+          now -= 1;
+        }),
+      ],
+    });
+    for (let round = 0; round < 40; round += 1) await world.pass(1);
+    expect(most).toBe(3);
+    expect([...store.rows.values()].every((row) => row.state === 'done')).toBe(true);
+    await runner.stop();
+  });
+});
