@@ -11,6 +11,8 @@ export const limits = {
   fileNameBytes: 180,
   /** A larger e-mail is kept raw, with an event that says so. */
   emailBytes: 50 * 1024 * 1024,
+  /** Kept raw at most. */
+  emailRawBytes: 2 * 1024 * 1024 * 1024,
   emailTextBytes: 256 * 1024,
   emailHtmlBytes: 5 * 1024 * 1024,
   emailParts: 1_000,

@@ -20,6 +20,8 @@ export const SenderProof = v.strictObject({
   reason: v.optional(v.pipe(v.string(), v.maxLength(100))),
 });
 
+export type SenderProof = v.InferOutput<typeof SenderProof>;
+
 /** An e-mail, in or out. What people read stands here; the letter as it came is `raw`. */
 export const EmailBody = v.strictObject({
   messageId: Header,

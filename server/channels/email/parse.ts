@@ -218,7 +218,3 @@ export function hashOf(parts: readonly string[]): string {
   for (const part of parts) hash.update(`${Buffer.byteLength(part)}:`).update(part);
   return hash.digest('hex');
 }
-
-/** The times of the Received lines, from the top; undefined where one says none. */
-export const receivedTimes = (headers: readonly HeaderLine[]): (Date | undefined)[] =>
-  allOf(headers, 'received').map((value) => readDate(value.slice(value.lastIndexOf(';') + 1)));
