@@ -1,0 +1,395 @@
+import { html, nothing, type PropertyValues } from 'lit';
+import { repeat } from 'lit/directives/repeat.js';
+import type { TimelinePage, TimelinePicture } from '../../shared/api.js';
+import type { ErrorReply } from '../../shared/errors.js';
+import type { TimelineEvent } from '../../shared/events/timeline.js';
+import { replyOf } from '../api/request.js';
+import type { IconName } from '../icons/sprite.js';
+import { inboxRouteOf } from '../list/actions.js';
+import { failure } from '../parts/failure.js';
+import { icon } from '../parts/icon.js';
+import { box } from '../parts/marks.js';
+import { withKey } from '../parts/tooltip.js';
+import { View } from '../parts/view.js';
+import { t } from '../texts/text.js';
+import { drawEntry, type EntryContext } from './entries.js';
+import './glance.js';
+import { groupTimeline, mergeEvents } from './group.js';
+import { type Filter, filters, loadPicture, queryOf } from './load.js';
+import { monthsUpTo } from './picture.js';
+
+const pageEvents = 60;
+const chipIcons: Record<Exclude<Filter, 'all'>, [IconName, string]> = {
+  chat: ['message-circle', 'c-chat'],
+  email: ['mail', 'c-mail'],
+  phone: ['phone', 'c-phone'],
+  note: ['lock', ''],
+  change: ['history', ''],
+};
+
+/**
+ * A contact's one timeline: the year picture as its map, the filters, and all that happened, newest on top.
+ *
+ * @event unmerge - `detail` is the merge to undo
+ */
+class Story extends View {
+  static override properties = {
+    ...View.properties,
+    contactId: { attribute: false },
+    layout: { attribute: false },
+    at: { attribute: false },
+    filter: { state: true },
+    events: { state: true },
+    state: { state: true },
+    window: { state: true },
+    unfolded: { state: true },
+    year: { attribute: false },
+    yearPicture: { state: true },
+    isPicking: { state: true },
+  };
+  declare contactId: string;
+  declare layout: 'pane' | 'wide';
+  /** Begin at this time instead of now. */
+  declare at: string | undefined;
+  declare filter: Filter;
+  declare events: readonly TimelineEvent[];
+  declare state: 'loading' | 'ready' | { error: ErrorReply };
+  declare window: { from: string; to: string } | null;
+  declare unfolded: ReadonlySet<string>;
+  /** A calendar year in the picture; null is the last twelve months. */
+  declare year: number | null;
+  declare yearPicture: TimelinePicture | null;
+  declare isPicking: boolean;
+
+  #shown = '';
+  #token = 0;
+  #older: string | null = null;
+  #newer: string | null = null;
+  #isReading = false;
+  #version = -1;
+  #yearShown: number | null = null;
+  #jumpTo: string | null = null;
+  #stopKeys: (() => void) | undefined;
+  #frame = 0;
+  #sentinels: IntersectionObserver | undefined;
+  #refreshTimer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor() {
+    super();
+    this.layout = 'pane';
+    this.filter = 'all';
+    this.events = [];
+    this.state = 'loading';
+    this.window = null;
+    this.unfolded = new Set();
+    this.year = null;
+    this.yearPicture = null;
+    this.isPicking = false;
+  }
+
+  protected override watched() {
+    const { contacts, pictures, timelines, agents, inboxes, clock, route } = this.app;
+    const id = this.contactId;
+    return [contacts.of(id), pictures.of(id), timelines.of(id), agents, inboxes, clock, route];
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    const choose = (filter: Filter) => () => {
+      this.filter = this.filter === filter ? 'all' : filter;
+    };
+    this.#stopKeys = this.app.keys.handle({
+      'only-all': () => {
+        this.filter = 'all';
+      },
+      'only-chat': choose('chat'),
+      'only-email': choose('email'),
+      'only-phone': choose('phone'),
+      'jump-date': () => this.#pickDate(),
+    });
+    this.#sentinels = new IntersectionObserver(
+      (entries) => {
+        for (const entry of entries) {
+          if (!entry.isIntersecting) continue;
+          void this.#page(entry.target.classList.contains('tl-top') ? 'newer' : 'older');
+        }
+      },
+      { rootMargin: '800px' },
+    );
+  }
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.#stopKeys?.();
+    this.#sentinels?.disconnect();
+    clearTimeout(this.#refreshTimer);
+    cancelAnimationFrame(this.#frame);
+    this.#shown = '';
+  }
+
+  protected override willUpdate(): void {
+    super.willUpdate();
+    const shown = `${this.contactId}/${this.filter}/${this.at ?? ''}`;
+    const version = this.app.timelines.of(this.contactId).get();
+    if (shown !== this.#shown) {
+      if (!this.#shown.startsWith(`${this.contactId}/`)) {
+        this.events = [];
+        this.state = 'loading';
+        this.window = null;
+        this.unfolded = new Set();
+        void loadPicture(this.app, this.contactId);
+      }
+      this.#shown = shown;
+      this.#version = version;
+      void this.#begin(this.at ?? null);
+    } else if (version !== this.#version) {
+      this.#version = version;
+      this.#refreshSoon();
+    }
+    if (this.year !== this.#yearShown) {
+      this.#yearShown = this.year;
+      this.yearPicture = null;
+      if (this.year !== null) void this.#loadYear(this.year);
+    }
+  }
+
+  async #loadYear(year: number): Promise<void> {
+    const { from, to } = monthsUpTo(new Date(), year);
+    try {
+      const picture = await this.app.api.picture(this.contactId, from.toISOString(), to.toISOString());
+      if (this.year === year) this.yearPicture = picture;
+    } catch (error) {
+      replyOf(error);
+    }
+  }
+
+  /** Reads anew, from now or around a time. An answer that comes after another question is dropped. */
+  async #begin(at: string | null): Promise<void> {
+    const token = ++this.#token;
+    this.#isReading = true;
+    const query = { ...queryOf(this.filter), limit: pageEvents };
+    try {
+      const older = await this.app.api.timeline(this.contactId, { ...query, ...(at !== null && { at }) });
+      const newer: TimelinePage | null =
+        at === null
+          ? null
+          : await this.app.api.timeline(this.contactId, { ...query, at, direction: 'newer' });
+      if (token !== this.#token) return;
+      this.events = mergeEvents([], [...older.events, ...(newer?.events ?? [])]);
+      this.#older = older.olderCursor ?? null;
+      this.#newer = newer?.newerCursor ?? null;
+      this.state = 'ready';
+      if (at !== null) this.#jumpTo = at;
+    } catch (error) {
+      if (token === this.#token) this.state = { error: replyOf(error) };
+    } finally {
+      if (token === this.#token) this.#isReading = false;
+    }
+  }
+
+  async #page(way: 'older' | 'newer'): Promise<void> {
+    const cursor = way === 'older' ? this.#older : this.#newer;
+    if (cursor === null || this.#isReading || this.state !== 'ready') return;
+    const token = this.#token;
+    this.#isReading = true;
+    try {
+      const page = await this.app.api.timeline(this.contactId, {
+        ...queryOf(this.filter),
+        cursor,
+        direction: way,
+        limit: pageEvents,
+      });
+      if (token !== this.#token) return;
+      const scroller = this.querySelector<HTMLElement>('.scroll');
+      const before = scroller ? scroller.scrollHeight - scroller.scrollTop : 0;
+      this.events = mergeEvents(this.events, page.events);
+      if (way === 'older') this.#older = page.olderCursor ?? null;
+      else this.#newer = page.newerCursor ?? null;
+      await this.updateComplete;
+      // Newer ones came above: what one looks at stays where it is.
+      if (way === 'newer' && scroller) scroller.scrollTop = scroller.scrollHeight - before;
+    } catch (error) {
+      replyOf(error);
+    } finally {
+      if (token === this.#token) this.#isReading = false;
+    }
+  }
+
+  /** Something happened. The newest are read once more, unless one looks at an older piece of the past. */
+  #refreshSoon(): void {
+    clearTimeout(this.#refreshTimer);
+    this.#refreshTimer = setTimeout(() => void this.#refresh(), 150);
+  }
+  async #refresh(): Promise<void> {
+    void loadPicture(this.app, this.contactId);
+    if (this.state !== 'ready') return this.#begin(this.at ?? null);
+    if (this.#newer !== null) return;
+    const token = this.#token;
+    try {
+      const page = await this.app.api.timeline(this.contactId, {
+        ...queryOf(this.filter),
+        limit: pageEvents,
+      });
+      if (token !== this.#token) return;
+      // A merge or an unmerge brings or takes old ones: then what was read no longer fits.
+      const oldestRead = page.events.at(-1)?.occurredAt ?? '';
+      const ids = new Set(page.events.map((event) => event.id));
+      const gone = this.events.some((event) => event.occurredAt > oldestRead && !ids.has(event.id));
+      const isRegrouped = page.events.some(
+        (event) =>
+          (event.kind === 'contact_merged' || event.kind === 'contact_unmerged') &&
+          !this.events.some((known) => known.id === event.id),
+      );
+      if (gone || isRegrouped) {
+        this.events = mergeEvents([], page.events);
+        this.#older = page.olderCursor ?? null;
+      } else this.events = mergeEvents(this.events, page.events);
+    } catch (error) {
+      replyOf(error);
+    }
+  }
+
+  protected override updated(_changed: PropertyValues): void {
+    this.#sentinels?.disconnect();
+    for (const sentinel of this.querySelectorAll('.tl-top, .tl-bottom')) this.#sentinels?.observe(sentinel);
+    if (this.#jumpTo !== null && this.state === 'ready') {
+      this.#scrollTo(this.#jumpTo);
+      this.#jumpTo = null;
+    }
+    this.#measureSoon();
+  }
+
+  #measureSoon = () => {
+    cancelAnimationFrame(this.#frame);
+    this.#frame = requestAnimationFrame(() => this.#measure());
+  };
+
+  /** Which times are on screen: the grey window in the picture. */
+  #measure(): void {
+    const scroller = this.querySelector<HTMLElement>('.scroll');
+    if (!scroller) return;
+    const { top, bottom } = scroller.getBoundingClientRect();
+    let from: string | undefined;
+    let to: string | undefined;
+    for (const entry of scroller.querySelectorAll<HTMLElement>('.ev[data-at]')) {
+      const box = entry.getBoundingClientRect();
+      if (box.bottom < top + 30) continue;
+      if (box.top > bottom) break;
+      to ??= entry.dataset.at;
+      from = entry.dataset.at;
+    }
+    if (!from || !to) return;
+    if (this.window?.from === from && this.window.to === to) return;
+    this.window = { from, to };
+  }
+
+  /** Goes to a time: scrolls when it has been read, else reads around it. */
+  jump(at: string): void {
+    const oldest = this.events.at(-1)?.occurredAt;
+    const newest = this.events[0]?.occurredAt;
+    const isRead =
+      oldest !== undefined &&
+      newest !== undefined &&
+      (at >= oldest || this.#older === null) &&
+      (at <= newest || this.#newer === null);
+    if (isRead) this.#scrollTo(at);
+    else void this.#begin(at);
+  }
+
+  #scrollTo(at: string): void {
+    const scroller = this.querySelector<HTMLElement>('.scroll');
+    if (!scroller) return;
+    const entries = [...scroller.querySelectorAll<HTMLElement>('.ev[data-at]')];
+    const target = entries.find((entry) => (entry.dataset.at ?? '') <= at) ?? entries.at(-1);
+    if (target) scroller.scrollTop = Math.max(0, target.offsetTop - 34);
+  }
+
+  #pickDate(): void {
+    this.isPicking = true;
+    void this.updateComplete.then(() => this.querySelector<HTMLInputElement>('.pick input')?.focus());
+  }
+
+  protected override render() {
+    const { app } = this;
+    const contact = app.contacts.of(this.contactId).get();
+    const picture = this.year === null ? app.pictures.of(this.contactId).get() : this.yearPicture;
+    const counts = app.pictures.of(this.contactId).get()?.counts;
+    const now = new Date(app.clock.get());
+    const route = app.route.get();
+    const context: EntryContext = {
+      app,
+      contact: contact.state === 'ready' ? contact.value : null,
+      openId: inboxRouteOf(app)?.conversationId,
+      workspaceId: 'workspaceId' in route ? route.workspaceId : '',
+      unfolded: this.unfolded,
+      toggle: (key) => {
+        const next = new Set(this.unfolded);
+        if (!next.delete(key)) next.add(key);
+        this.unfolded = next;
+      },
+      onUnmerge: (mergeId) =>
+        this.dispatchEvent(new CustomEvent('unmerge', { detail: mergeId, bubbles: true })),
+    };
+    return html`
+      <figure class="glance">
+        <tl-glance .app=${app} .marks=${picture?.marks ?? []} .range=${monthsUpTo(now, this.year)} .style_=${this.layout} .window=${this.window} @jump=${(event: CustomEvent<string>) => this.jump(event.detail)}></tl-glance>
+      </figure>
+      <div class="filters" role="toolbar" aria-label=${t('filter.label')}>
+        ${filters.map((filter) => {
+          const count = counts?.[filter];
+          const glyph = filter === 'all' ? null : chipIcons[filter];
+          const name = t(`filter.${filter}`);
+          return html`<button class="chip" type="button" title=${filter === 'all' || filter === 'note' || filter === 'change' ? name : withKey(app, name, `only-${filter}`)} aria-pressed=${this.filter === filter} @click=${() => {
+            this.filter = filter;
+          }}>${glyph ? html`${icon(glyph[0], 'xs', glyph[1])}<span class="vh">${name}</span>` : html`<span>${name}</span>`}${count === undefined ? nothing : html` <span class="num">${count.toLocaleString()}</span>`}</button>`;
+        })}
+        <span class="grow"></span>
+        ${
+          this.isPicking
+            ? html`<span class="pick"><input class="field" type="date" aria-label=${t('timeline.jump')} max=${now.toISOString().slice(0, 10)} @change=${(
+                event: Event & { currentTarget: HTMLInputElement },
+              ) => {
+                const { value } = event.currentTarget;
+                this.isPicking = false;
+                if (value) this.jump(new Date(`${value}T23:59:59`).toISOString());
+              }} @blur=${() => {
+                this.isPicking = false;
+              }} @keydown=${(event: KeyboardEvent) => {
+                if (event.key === 'Escape') this.isPicking = false;
+                event.stopPropagation();
+              }} /></span>`
+            : html`<button class="ib small" type="button" title=${withKey(app, t('timeline.jump'), 'jump-date')} aria-label=${t('timeline.jump')} @click=${() => this.#pickDate()}>${icon('calendar', 's')}</button>`
+        }
+      </div>
+      ${this.#body(context, now)}
+    `;
+  }
+
+  #body(context: EntryContext, now: Date) {
+    if (typeof this.state === 'object')
+      return failure(this.state.error, { title: t('timeline.failed'), still: t('timeline.still') }, () => {
+        this.state = 'loading';
+        void this.#begin(this.at ?? null);
+      });
+    if (this.state === 'loading') return html`<div class="scroll late" aria-busy="true">${skeleton}</div>`;
+    if (this.events.length === 0)
+      return html`<div class="blank"><p>${t(this.filter === 'all' ? 'timeline.empty' : 'timeline.empty_filter')}</p></div>`;
+    return html`<div class="scroll" tabindex="0" role="region" aria-label=${t('timeline.title')} @scroll=${this.#measureSoon}>
+      <ol class="tl">
+        ${this.#newer === null ? nothing : html`<li class="tl-top" aria-hidden="true"></li>`}
+        ${repeat(
+          groupTimeline(this.events, now),
+          (entry) => entry.key,
+          (entry) => drawEntry(context, entry),
+        )}
+        ${this.#older === null ? nothing : html`<li class="tl-bottom" aria-hidden="true"></li>`}
+      </ol>
+    </div>`;
+  }
+}
+customElements.define('tl-story', Story);
+
+const skeleton = html`<ol class="tl sk-tl" aria-hidden="true">${Array.from(
+  { length: 7 },
+  () =>
+    html`<li class="ev"><span class="sk-time">${box(34, 9)}</span><i class="sk knot"></i><div>${box(170, 10, 6)}${box(250, 9, 9)}</div></li>`,
+)}</ol>`;
