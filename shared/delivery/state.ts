@@ -22,6 +22,8 @@ export interface Outgoing<Body> {
   /** Which sending of all it is in: an answer to an earlier one is old news. */
   attempt: number;
   failures: number;
+  /** Its event's place, once it is `sent`. */
+  seq?: number;
   error?: ErrorReply;
 }
 

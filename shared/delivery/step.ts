@@ -104,7 +104,7 @@ function take<Body>(work: Work<Body>, input: Input<Body>): void {
         change(work, input.clientId, { state: 'waiting' });
       return;
     case 'answered':
-      if (itemOf(work, input.clientId)) settle(work, input.clientId, input.event.conversationId);
+      settle(work, input.clientId, input.event);
       return hearEvent(work, input.event);
     case 'unanswered':
       return fail(work, input);
@@ -214,12 +214,12 @@ function write<Body>(
 }
 
 /** Durable on the server: storage need not keep it any more. */
-function settle<Body>(work: Work<Body>, clientId: string, conversationId: string | undefined): void {
+function settle<Body>(work: Work<Body>, clientId: string, event: TimelineEvent): void {
   const item = itemOf(work, clientId);
   if (!item || item.state === 'sent') return;
-  const thread = conversationId ?? item.thread;
-  if (thread !== item.thread) begin(work, item.thread, thread);
-  change(work, clientId, { state: 'sent' });
+  const id = event.conversationId ?? item.thread;
+  if (id !== item.thread) begin(work, item.thread, id);
+  change(work, clientId, { state: 'sent', seq: event.seq ?? 0 });
   work.effects.push({ type: 'forget', clientId });
 }
 
@@ -273,19 +273,18 @@ function discard<Body>(work: Work<Body>, clientId: string): void {
 function hearEvent<Body>(work: Work<Body>, event: TimelineEvent): void {
   const id = event.conversationId;
   const clientId = clientIdOf(event);
-  if (clientId !== undefined && itemOf(work, clientId)) settle(work, clientId, id);
+  if (clientId !== undefined) settle(work, clientId, event);
   if (id !== undefined) changeThread(work, id, (thread) => hear(thread, event));
   clearArrived(work, id);
 }
 
-/** Takes out of the outbox what stands in its thread, or whose thread nobody follows. */
+/** Takes out of the outbox what its thread is known to hold, or whose thread nobody follows. */
 function clearArrived<Body>(work: Work<Body>, id: string | undefined): void {
   const thread = work.state.threads[id ?? ''];
-  const arrived = new Set(thread?.events.map(clientIdOf));
-  const outbox = work.state.outbox.filter(
-    (item) => item.thread !== id || !(arrived.has(item.clientId) || (item.state === 'sent' && !thread)),
-  );
-  if (outbox.length < work.state.outbox.length) set(work, { outbox });
+  const isArrived = ({ state, seq = 0 }: Outgoing<Body>): boolean =>
+    state === 'sent' && (!thread || (thread.isLoaded && seq <= thread.upTo));
+  const outbox = work.state.outbox.filter((item) => item.thread !== id || !isArrived(item));
+  if (outbox.length < work.state.outbox.length) work.state = { ...work.state, outbox };
 }
 
 function takePage<Body>(
@@ -296,7 +295,7 @@ function takePage<Body>(
   changeThread(work, id, (thread) => turnPage(thread, page));
   for (const event of page.events) {
     const clientId = clientIdOf(event);
-    if (clientId !== undefined) settle(work, clientId, id);
+    if (clientId !== undefined) settle(work, clientId, event);
   }
   clearArrived(work, id);
   const failures = work.state.threads[id]?.failures ?? 0;
