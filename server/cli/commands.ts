@@ -1,29 +1,22 @@
-import { addAgent, addWorkspace, resetAgent } from './agents.js';
-import { importCallLog } from './calls.js';
 import type { Command } from './command.js';
-import { config } from './config.js';
-import { mergeTwo, unmergeOne } from './contacts.js';
-import { demo } from './demo.js';
-import { doctor } from './doctor.js';
-import { list, undo } from './imports.js';
-import { rebuild } from './rebuild.js';
-import { timeline } from './timeline.js';
 
-const all: readonly Command[] = [
-  config,
-  doctor,
-  addWorkspace,
-  addAgent,
-  resetAgent,
-  timeline,
-  mergeTwo,
-  unmergeOne,
-  importCallLog,
-  list,
-  undo,
-  rebuild,
-  demo,
-];
-
-/** Every command by its name. */
-export const commands: ReadonlyMap<string, Command> = new Map(all.map((command) => [command.name, command]));
+/**
+ * Every command by its name, in the order in which they are listed. Each is loaded when it is called: a start must not
+ * wait for code that reads call logs.
+ */
+export const commands: ReadonlyMap<string, () => Promise<Command>> = new Map([
+  ['serve', async () => (await import('./serve.js')).serve],
+  ['config', async () => (await import('./config.js')).config],
+  ['doctor', async () => (await import('./doctor.js')).doctor],
+  ['demo', async () => (await import('./demo.js')).demo],
+  ['workspace add', async () => (await import('./agents.js')).addWorkspace],
+  ['agent add', async () => (await import('./agents.js')).addAgent],
+  ['agent reset', async () => (await import('./agents.js')).resetAgent],
+  ['calls import', async () => (await import('./calls.js')).importCallLog],
+  ['import list', async () => (await import('./imports.js')).list],
+  ['import undo', async () => (await import('./imports.js')).undo],
+  ['timeline', async () => (await import('./timeline.js')).timeline],
+  ['contacts merge', async () => (await import('./contacts.js')).mergeTwo],
+  ['contacts unmerge', async () => (await import('./contacts.js')).unmergeOne],
+  ['rebuild', async () => (await import('./rebuild.js')).rebuild],
+]);

@@ -4,22 +4,24 @@ import { type Environment, explainConfigError } from '../config.js';
 import { type Command, type CommandInput, type ExitCode, exitCodes, UsageError } from './command.js';
 import { type Output, output, table } from './output.js';
 
+type Commands = ReadonlyMap<string, () => Promise<Command>>;
+
 const ownOptions = { json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } as const;
 
 /** Runs one command line and answers with its exit code. Nothing is thrown: what failed has been said. */
 export async function runCommandLine(
-  commands: ReadonlyMap<string, Command>,
+  commands: Commands,
   words: readonly string[],
   environment: Environment,
   signal: AbortSignal,
   makeOutput: (json: boolean) => Output = output,
 ): Promise<ExitCode> {
   const out = makeOutput(words.includes('--json'));
-  const found = find(commands, words);
+  const found = await find(commands, words);
   if (!found) {
     const isHelp = words.length === 0 || ['help', '--help', '-h'].includes(words[0] ?? '');
-    if (isHelp) out.print(overview(commands));
-    else out.note(`There is no command "${words.slice(0, 2).join(' ')}".\n\n${overview(commands)}`);
+    if (isHelp) out.print(await overview(commands));
+    else out.note(`There is no command "${words.slice(0, 2).join(' ')}".\n\n${await overview(commands)}`);
     return isHelp ? exitCodes.ok : exitCodes.usage;
   }
   const { command, rest } = found;
@@ -36,10 +38,10 @@ export async function runCommandLine(
 }
 
 /** The longest name that the words begin with. */
-function find(commands: ReadonlyMap<string, Command>, words: readonly string[]) {
+async function find(commands: Commands, words: readonly string[]) {
   for (const length of [2, 1]) {
-    const command = commands.get(words.slice(0, length).join(' '));
-    if (command) return { command, rest: words.slice(length) };
+    const load = commands.get(words.slice(0, length).join(' '));
+    if (load) return { command: await load(), rest: words.slice(length) };
   }
   return null;
 }
@@ -104,11 +106,9 @@ function explain(command: Command, error: unknown, out: Output): ExitCode {
 const appErrorOf = (error: unknown): AppError =>
   error instanceof AppError ? error : new AppError('internal');
 
-function overview(commands: ReadonlyMap<string, Command>): string {
-  const rows = [...commands.values()].map(({ name, usage, summary }) => [
-    `  ${name} ${usage}`.trimEnd(),
-    summary,
-  ]);
+async function overview(commands: Commands): Promise<string> {
+  const all = await Promise.all([...commands.values()].map((load) => load()));
+  const rows = all.map(({ name, usage, summary }) => [`  ${name} ${usage}`.trimEnd(), summary]);
   return [
     'threadline COMMAND [OPTIONS]',
     '',
