@@ -4,6 +4,7 @@ import { parse } from '../../../shared/parse.js';
 import { VisitorHandshake } from '../../../shared/protocol.js';
 import { Id } from '../../../shared/text.js';
 import { networkOf } from '../../agents/throttle.js';
+import { visitorConversations } from '../../conversations/conversations.js';
 import { openFile } from '../../files/files.js';
 import { sendFile } from '../../files/serve.js';
 import { putUpload } from '../../files/upload.js';
@@ -45,6 +46,14 @@ export function visitorRoutes(deps: SessionDeps & RequestDeps): Router {
     const ended = new AbortController();
     res.on('close', () => ended.abort());
     answer(res, await awaitEvents(visitor, pollOf(req), ended.signal));
+  });
+
+  /** -> `{ unread }`: what a browser that comes back shows on its launcher before anything else is loaded. */
+  router.get('/unread', async (req, res) => {
+    const visitor = await visitorOf(deps, req);
+    await deps.rates.request(visitor.visitorId);
+    const conversations = await visitorConversations(visitor, visitor.contactId, visitor.inboxId);
+    answer(res, { unread: conversations.reduce((sum, { unread }) => sum + unread, 0) });
   });
 
   /** Raw bytes, name percent-encoded in `x-file-name` -> `FileRef`. */
