@@ -103,6 +103,7 @@ export async function startApp(given: Config, options: AppOptions = {}): Promise
     });
     closers.splice(1, 0, () => jobs.stop(drainMs));
     isReady = true;
+    let closing: Promise<void> | null = null;
 
     return {
       publicUrl: config.publicUrl,
@@ -110,9 +111,10 @@ export async function startApp(given: Config, options: AppOptions = {}): Promise
       version,
       store: store.kind,
       setupLink: () => makeSetupLink(config),
-      async close() {
+      close() {
         isReady = false;
-        await closeAll(closers);
+        closing ??= closeAll(closers);
+        return closing;
       },
     };
   } catch (error) {

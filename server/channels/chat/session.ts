@@ -144,7 +144,10 @@ export async function describeSession(
   deps: SessionDeps,
   { visitor, inbox }: Admitted,
 ): Promise<VisitorSession> {
-  const [conversations, identified, availability] = await Promise.all([
+  const [ownContactId, conversations, identified, availability] = await Promise.all([
+    // Stays the same when a proof joins it to another contact: to the browser it is the same person, and what waits in
+    // its outbox stays theirs.
+    resolveIdentity(visitor, { type: 'visitor', value: visitor.visitorId }),
     visitorConversations(visitor, visitor.contactId, inbox._id),
     isProved(visitor, visitor.contactIds),
     deps.availability(visitor.workspaceId),
@@ -152,7 +155,7 @@ export async function describeSession(
   return {
     protocol: protocolNumber,
     token: signVisitorToken(deps.secretKey, visitor),
-    contactId: visitor.contactId,
+    contactId: ownContactId ?? visitor.contactId,
     identified,
     inbox: describeInbox(inbox, availability),
     conversations,
