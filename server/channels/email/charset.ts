@@ -96,10 +96,11 @@ export function decodeText(bytes: Uint8Array, givenLabel: string | undefined): D
   if (/^(?:x-)?(?:unicode-1-1-)?utf-?7$/.test(label)) {
     return { text: decodeUtf7(latin1Text(bytes)), charset: 'utf-7', repaired: true };
   }
-  const decoder = sevenBit.has(label) ? null : decoderFor(label);
+  const decoder = sevenBit.has(label) || (latin1.has(label) && isUtf8(bytes)) ? null : decoderFor(label);
   const text = decoder && strictly(decoder, bytes);
-  if (decoder && text !== null && !(latin1.has(label) && isUtf8(bytes))) {
-    return { text, charset: decoder.encoding, repaired: false };
+  if (decoder && text !== null) {
+    const whole = asWindows(text, decoder.encoding);
+    return { text: whole, charset: decoder.encoding, repaired: whole !== text };
   }
   if (isSevenBit(bytes) && !hasEscape(bytes)) {
     return { text: latin1Text(bytes), charset: 'us-ascii', repaired: false };
@@ -108,8 +109,23 @@ export function decodeText(bytes: Uint8Array, givenLabel: string | undefined): D
   const lenient = decoder && mostlyRight(decoder.encoding, bytes);
   if (decoder && lenient) return { text: lenient, charset: decoder.encoding, repaired: true };
   const charset = guessCharset(bytes);
-  return { text: new TextDecoder(charset).decode(bytes), charset, repaired: true };
+  return { text: decodeAs(charset, bytes), charset, repaired: true };
 }
+
+/** Decodes as exactly this; what does not fit is U+FFFD. */
+export const decodeAs = (charset: string, bytes: Uint8Array): string =>
+  asWindows(new TextDecoder(charset).decode(bytes), charset);
+
+const windowsSigns = '€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008dŽ\u008f\u0090‘’“”•–—˜™š›œ\u009džŸ';
+
+/**
+ * The Encoding Standard reads ISO 8859-1 as windows-1252; Node 20 reads windows-1252 as ISO 8859-1, and makes control
+ * characters of quotation marks and of the euro sign. Nobody writes those control characters.
+ */
+const asWindows = (text: string, charset: string): string =>
+  charset === 'windows-1252'
+    ? text.replace(/[\u0080-\u009f]/g, (sign) => windowsSigns[sign.charCodeAt(0) - 0x80] ?? sign)
+    : text;
 
 const latin1Text = (bytes: Uint8Array): string =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');

@@ -67,8 +67,10 @@ const endOf = (lines: readonly Line[], index: number): number => {
 
 /** The line from which everything to the end is quoted; the number of lines when nothing is. */
 function quoteBegin(lines: readonly Line[], quoteStart: number | undefined): number {
-  const hasTextBefore = (index: number) =>
-    lines.slice(0, index).some((line) => !line.isBlank && !line.isQuoted);
+  const answers = answersBelow(lines);
+  const firstText = lines.findIndex((line) => !line.isBlank && !line.isQuoted);
+  const hasTextBefore = (index: number) => firstText !== -1 && firstText < index;
+  const lastQuoted = lines.findLastIndex((line) => line.isQuoted);
   for (let index = 0; index < lines.length; index += 1) {
     const line = lines[index];
     if (!line || line.isBlank) continue;
@@ -76,20 +78,20 @@ function quoteBegin(lines: readonly Line[], quoteStart: number | undefined): num
     if (!isHinted && !line.isQuoted) {
       const length = introAt(lines, index);
       if (length > 0) {
-        if (hasTextBefore(index) && foldsFrom(lines, index + length)) return index;
+        if (hasTextBefore(index) && foldsFrom(lines, index + length, answers)) return index;
         index += length - 1;
         continue;
       }
     }
     if (!hasTextBefore(index)) continue;
-    if (isHinted && !answersBelow(lines, index)) return index;
+    if (isHinted && !answers[index]) return index;
     if (
       !line.isQuoted &&
       (originalMark.test(line.text) || forwardedMark.test(line.text) || isHeaderBlock(lines, index))
     ) {
       return ruledAbove(lines, index);
     }
-    if (line.isQuoted && !answersBelow(lines, index) && isRealQuote(lines, index)) return index;
+    if (line.isQuoted && !answers[index] && isRealQuote(lines, index, lastQuoted)) return index;
   }
   return lines.length;
 }
@@ -102,43 +104,47 @@ function ruledAbove(lines: readonly Line[], index: number): number {
 }
 
 /** One line with a `>` may be a person's arrow; several, or one that names a writer, are a quote. */
-function isRealQuote(lines: readonly Line[], index: number): boolean {
-  const rest = lines.slice(index).filter((line) => line.isQuoted);
-  if (rest.length >= 2) return true;
+function isRealQuote(lines: readonly Line[], index: number, lastQuoted: number): boolean {
+  if (lastQuoted > index) return true;
   const before = lines[index - 1];
   return before === undefined || before.isBlank;
 }
 
-/** Whether somebody's own words stand below the first quoted line from here on: then they are answers. */
-function answersBelow(lines: readonly Line[], from: number): boolean {
-  let sawQuote = false;
-  for (let index = from; index < lines.length; index += 1) {
+/**
+ * For each line whether somebody's own words stand below the first quoted line from there on: then they are answers.
+ * Decided for all lines in one pass from the end, since each is asked for.
+ */
+function answersBelow(lines: readonly Line[]): boolean[] {
+  const isIntroLine = new Set<number>();
+  for (let index = 0; index < lines.length; index += 1) {
+    const length = lines[index]?.isQuoted ? 0 : introAt(lines, index);
+    for (let line = 0; line < length; line += 1) isIntroLine.add(index + line);
+    if (length > 1) index += length - 1;
+  }
+  const answers: boolean[] = new Array(lines.length + 1).fill(false);
+  let belowQuote = false;
+  for (let index = lines.length - 1; index >= 0; index -= 1) {
     const line = lines[index];
-    if (!line || line.isBlank) continue;
-    if (line.isQuoted) {
-      sawQuote = true;
-      continue;
-    }
-    if (!sawQuote) continue;
-    if (signatureMark.test(line.text) || deviceLine.test(line.text)) return false;
-    if (originalMark.test(line.text) || isHeaderBlock(lines, index)) return false;
-    const intro = introAt(lines, index);
-    if (intro > 0) {
-      index += intro - 1;
-      continue;
-    }
+    answers[index] = line?.isQuoted ? belowQuote : (answers[index + 1] ?? false);
+    if (!line || line.isBlank || line.isQuoted || isIntroLine.has(index)) continue;
+    const isEnd =
+      signatureMark.test(line.text) ||
+      deviceLine.test(line.text) ||
+      originalMark.test(line.text) ||
+      isHeaderBlock(lines, index);
     // A long quoted line that was broken on its way leaves its end without a mark.
     const isRest = lines[index - 1]?.isQuoted && lines[index + 1]?.isQuoted && line.text.length < 30;
-    if (!isRest) return true;
+    if (isEnd) belowQuote = false;
+    else if (!isRest) belowQuote = true;
   }
-  return false;
+  return answers;
 }
 
 /** Below a line that names the writer: quoted lines with no answers among them, or text without any mark. */
-function foldsFrom(lines: readonly Line[], from: number): boolean {
+function foldsFrom(lines: readonly Line[], from: number, answers: readonly boolean[]): boolean {
   const first = lines.slice(from, from + 6).find((line) => !line.isBlank);
   if (!first) return true;
-  return first.isQuoted ? !answersBelow(lines, from) : true;
+  return first.isQuoted ? !answers[from] : true;
 }
 
 /** How many lines the line that names the writer of the quote takes here; 0 when there is none. */

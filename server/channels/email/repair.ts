@@ -1,4 +1,4 @@
-import { decodeText, guessCharset } from './charset.js';
+import { decodeAs, decodeText, guessCharset } from './charset.js';
 import type { Leaf } from './scan.js';
 
 /**
@@ -20,19 +20,24 @@ export function repairParts(bytes: Uint8Array, leaves: readonly Leaf[]): Uint8Ar
   return Buffer.concat(pieces);
 }
 
+/** The parser keeps each line as an object of its own: a million short ones took it ten seconds. */
+const manyLines = 20_000;
+/** Of base64 that is made here: as few lines as a line may be long. */
+const longLine = /.{60000}/g;
+
 const isInlineText = (leaf: Leaf): boolean =>
   (leaf.type === 'text/plain' || leaf.type === 'text/html') && leaf.disposition !== 'attachment';
 
 function mendLeaf(bytes: Uint8Array, leaf: Leaf): Uint8Array | null {
   const header = bytes.subarray(leaf.headerStart, leaf.bodyStart);
   const body = bytes.subarray(leaf.bodyStart, leaf.bodyEnd);
-  const isPlain = !/base64|quoted-printable|uuencode/.test(leaf.encoding);
+  const isPlain = !/base64|quoted-printable/.test(leaf.encoding);
   if (isInlineText(leaf)) {
     const { text, repaired } = decodeText(
       decodeTransfer(body, leaf.encoding),
       leaf.parameters.get('charset'),
     );
-    if (repaired) {
+    if (repaired || leaf.lines > manyLines) {
       const kept = ['format', 'delsp'].flatMap((name) => {
         const value = leaf.parameters.get(name);
         return value && /^\w+$/.test(value) ? [`; ${name}=${value}`] : [];
@@ -40,8 +45,8 @@ function mendLeaf(bytes: Uint8Array, leaf: Leaf): Uint8Array | null {
       const type = `Content-Type: ${leaf.type}; charset=utf-8${kept.join('')}`;
       return joined(header, ['content-type', 'content-transfer-encoding'], [type], Buffer.from(text));
     }
-  } else if (isPlain && body.length > 0) {
-    return joined(header, ['content-transfer-encoding'], [], body);
+  } else if ((isPlain || leaf.lines > manyLines) && body.length > 0) {
+    return joined(header, ['content-transfer-encoding'], [], decodeTransfer(body, leaf.encoding));
   }
   return isUtf8(header) ? null : Buffer.concat([asUtf8(header), body]);
 }
@@ -59,7 +64,7 @@ function joined(
     .filter((line) => line !== '' && !drop.includes(line.slice(0, line.indexOf(':')).trim().toLowerCase()));
   const base64 = Buffer.from(content.buffer, content.byteOffset, content.byteLength).toString('base64');
   const head = [...lines, ...add, 'Content-Transfer-Encoding: base64', '', ''].join('\r\n');
-  return Buffer.from(`${head}${base64.replace(/.{76}/g, '$&\r\n')}`);
+  return Buffer.from(`${head}${base64.replace(longLine, '$&\r\n')}`);
 }
 
 const isUtf8 = (bytes: Uint8Array): boolean => {
@@ -73,12 +78,16 @@ const isUtf8 = (bytes: Uint8Array): boolean => {
 };
 
 const asUtf8 = (bytes: Uint8Array): Buffer =>
-  isUtf8(bytes) ? Buffer.from(bytes) : Buffer.from(new TextDecoder(guessCharset(bytes)).decode(bytes));
+  isUtf8(bytes) ? Buffer.from(bytes) : Buffer.from(decodeAs(guessCharset(bytes), bytes));
 
 /** Content as it was before it was encoded for the way. Damaged encodings give what can be read of them. */
 export function decodeTransfer(body: Uint8Array, encoding: string): Uint8Array {
   const text = () => Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('latin1');
-  if (encoding.includes('base64')) return Buffer.from(text(), 'base64');
+  if (encoding.includes('base64')) {
+    // Some programs end each piece of it with padding, at which the platform would stop.
+    const pieces = text().split(/=+/);
+    return Buffer.concat(pieces.map((piece) => Buffer.from(piece, 'base64')));
+  }
   if (encoding.includes('quoted-printable')) {
     // RFC 2045, 6.7: white space at the end of a line was added on the way; an equals sign there joins two lines.
     const lines = text().split('\n');

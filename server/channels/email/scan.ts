@@ -12,6 +12,8 @@ export interface Leaf {
   headerStart: number;
   bodyStart: number;
   bodyEnd: number;
+  /** Lines of its body. */
+  lines: number;
   /** Lower case; `text/plain` when the letter says nothing. */
   type: string;
   parameters: Map<string, string>;
@@ -42,6 +44,8 @@ interface Node {
 
 const dash = 0x2d;
 const headerBytesPerLetter = 1024 * 1024;
+/** Before the first part and after the last one: a sentence for old programs, not a book. */
+const strayLinesAtMost = 100_000;
 
 export function scanStructure(bytes: Uint8Array): Scan {
   const leaves: Leaf[] = [];
@@ -50,6 +54,7 @@ export function scanStructure(bytes: Uint8Array): Scan {
   let parts = 1;
   let headerLines = 0;
   let headerBytes = 0;
+  let strayLines = 0;
   let at = 0;
   /** End of the line before, without its line break: the break before a boundary belongs to the boundary. */
   let lineEnd = 0;
@@ -93,6 +98,9 @@ export function scanStructure(bytes: Uint8Array): Scan {
         if (isTooMany || headerBytes > headerBytesPerLetter) return { unread: 'too_many_headers' };
       }
     }
+    if (current.leaf && current.bodyStart !== -1) current.leaf.lines += 1;
+    else if (current.bodyStart !== -1) strayLines += 1;
+    if (strayLines > strayLinesAtMost) return { unread: 'malformed' };
     lineEnd = end;
     at = next;
   }
@@ -132,6 +140,7 @@ function readNode(bytes: Uint8Array, node: Node, bodyStart: number, open: Node[]
     headerStart: node.headerStart,
     bodyStart,
     bodyEnd: -1,
+    lines: 0,
     type: type.value || byDefault,
     parameters: type.parameters,
     encoding: /[\w-]+/.exec((firstOf(lines, 'content-transfer-encoding') ?? '').toLowerCase())?.[0] ?? '',
