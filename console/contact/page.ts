@@ -198,12 +198,10 @@ class ContactPage extends View {
     const value = text.trim() === '' ? null : text.trim();
     if (value === contact.fields[field]) return;
     try {
-      this.app.contacts
-        .of(contact.id)
-        .set({
-          state: 'ready',
-          value: await this.app.api.changeContact(contact.id, { fields: { [field]: value } }),
-        });
+      this.app.contacts.of(contact.id).set({
+        state: 'ready',
+        value: await this.app.api.changeContact(contact.id, { fields: { [field]: value } }),
+      });
     } catch (error) {
       refuse(this.app, error);
     }
