@@ -1,0 +1,99 @@
+import { describe, expect, it } from 'vitest';
+import { beginImport, finishImport, listImports, undoImport } from '../../../server/contacts/imports.js';
+import { resolveIdentity, resolveOrCreate } from '../../../server/contacts/resolve.js';
+import { append } from '../../../server/timeline/append.js';
+import { readTimeline } from '../../../server/timeline/read.js';
+import { aCompany, type Company, dumpOf, withStore } from '../store.js';
+import { aMessage, aNote, begunUnder } from '../timeline/drafts.js';
+
+withStore();
+
+/** Imports letters of these senders, vouched for. */
+async function anImport(company: Company, senders: string[]) {
+  const { scope, email } = company;
+  const importId = await beginImport(scope, { source: 'old.mbox', channel: 'email', vouch: true });
+  const results = [];
+  for (const value of senders) {
+    const { contactId } = await resolveOrCreate(scope, {
+      inboxId: email._id,
+      type: 'email',
+      value,
+      proved: 'agent',
+      source: 'import',
+      importId,
+    });
+    const draft = aMessage({
+      contactId,
+      channel: 'email',
+      importId,
+      dedupeKey: `mail:${value}`,
+      conversation: begunUnder(`thread:${value}`, email._id),
+    });
+    results.push({ contactId, draft, ...(await append(scope, draft)) });
+  }
+  await finishImport(scope, importId, { imported: senders.length, duplicates: 0, broken: 0 });
+  return { importId, results };
+}
+
+describe('an import', () => {
+  it('that is undone leaves nothing that it alone brought, and may come again', async () => {
+    const company = await aCompany();
+    const { scope } = company;
+    const empty = JSON.parse(await dumpOf(scope.workspaceId));
+    const { importId } = await anImport(company, ['ann@example.com', 'bob@example.com']);
+    expect(await undoImport(scope, importId)).toEqual({ events: 4, conversations: 2, contacts: 2 });
+    const after = JSON.parse(await dumpOf(scope.workspaceId));
+    for (const kept of ['Event', 'Import', 'Workspace']) {
+      delete empty[kept];
+      delete after[kept];
+    }
+    expect(after).toEqual(empty);
+    expect(await listImports(scope)).toMatchObject([{ _id: importId, undoneAt: expect.any(Date) }]);
+    expect(await undoImport(scope, importId)).toEqual({ events: 0, conversations: 0, contacts: 0 });
+    const again = await anImport(company, ['ann@example.com']);
+    expect(again.results[0]).toMatchObject({ isFirst: true, event: { seq: 2 } });
+  });
+
+  it('that is undone leaves what came otherwise: proofs, letters, notes, their conversations and people', async () => {
+    const company = await aCompany();
+    const { scope, agent, email } = company;
+    const { importId, results } = await anImport(company, ['ann@example.com', 'bob@example.com']);
+    const [ann, bob] = results;
+    if (!ann || !bob) throw new Error('Nothing was imported.');
+    const live = await resolveOrCreate(scope, {
+      inboxId: email._id,
+      type: 'email',
+      value: 'ann@example.com',
+      proved: 'dmarc',
+      source: 'email',
+    });
+    expect(live.contactId).toBe(ann.contactId);
+    const conversation = { id: ann.event.conversationId ?? '' };
+    const letter = await append(
+      scope,
+      aMessage({ contactId: ann.contactId, channel: 'email', conversation }),
+    );
+    const note = await append(
+      agent,
+      aNote({ contactId: bob.contactId, conversation: { id: bob.event.conversationId ?? '' } }),
+    );
+    expect(await undoImport(scope, importId)).toMatchObject({ conversations: 0, contacts: 0 });
+    expect(await resolveIdentity(scope, { type: 'email', value: 'ann@example.com' })).toBe(ann.contactId);
+    expect(await resolveIdentity(scope, { type: 'email', value: 'bob@example.com' })).toBeNull();
+    const said = async (contactId: string) =>
+      (await readTimeline(scope, contactId, { kinds: 'message,note' })).events.map(({ id }) => id);
+    expect(await said(ann.contactId)).toEqual([letter.event.id]);
+    expect(await said(bob.contactId)).toEqual([note.event.id]);
+    expect(letter.event.seq).toBe(3);
+  });
+
+  it('is another workspace’s neither to see nor to undo', async () => {
+    const [one, two] = [await aCompany(), await aCompany()];
+    const { importId } = await anImport(one, ['ann@example.com']);
+    await anImport(two, ['ann@example.com']);
+    const before = await dumpOf(two.scope.workspaceId);
+    await expect(undoImport(two.scope, importId)).rejects.toMatchObject({ code: 'not_found' });
+    await undoImport(one.scope, importId);
+    expect(await dumpOf(two.scope.workspaceId)).toBe(before);
+  });
+});

@@ -1,0 +1,352 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { changeContact, contactDetail } from '../../../server/contacts/contacts.js';
+import { createContact } from '../../../server/contacts/create.js';
+import { mergeContacts, previewMerge, previewUnmerge, unmerge } from '../../../server/contacts/merge.js';
+import { resolveOrCreate } from '../../../server/contacts/resolve.js';
+import { dismissSuggestion } from '../../../server/contacts/suggestions.js';
+import { append } from '../../../server/timeline/append.js';
+import { EventModel } from '../../../server/timeline/model.js';
+import { readTimeline } from '../../../server/timeline/read.js';
+import { limits } from '../../../shared/limits.js';
+import { aCompany, type Company, withStore } from '../store.js';
+import { aMessage, aNote, begunUnder } from '../timeline/drafts.js';
+
+withStore();
+
+const people = (company: Company, ...names: string[]) =>
+  Promise.all(names.map((name) => createContact(company.scope, { given: { name } })));
+
+const says = async (company: Company, contactId: string) =>
+  (
+    await append(
+      company.scope,
+      aMessage({ contactId, conversation: begunUnder(contactId, company.chat._id) }),
+    )
+  ).event.id;
+const notes = async (company: Company, contactId: string) =>
+  (await append(company.agent, aNote({ contactId, channel: null }))).event.id;
+const timeline = async (company: Company, contactId: string) =>
+  (await readTimeline(company.scope, contactId, { kinds: 'message,note', limit: 200 })).events
+    .map(({ id }) => id)
+    .toSorted();
+
+describe('merging', () => {
+  it('shows the whole group on one timeline, rewrites no event, and is undone exactly', async () => {
+    const company = await aCompany();
+    const { scope, agent, agentId } = company;
+    const [a = '', b = ''] = await people(company, 'Ann', 'A. Okafor');
+    const mine = await says(company, a);
+    const theirs = await says(company, b);
+    const before = await EventModel.find({ workspaceId: scope.workspaceId }).sort({ _id: 1 }).lean();
+    const details = [await contactDetail(scope, a, agentId), await contactDetail(scope, b, agentId)];
+    const { mergeId } = await mergeContacts(agent, a, b, { reason: 'Same voice' });
+    expect(await timeline(company, b)).toEqual([mine, theirs].toSorted());
+    expect(await contactDetail(scope, b, agentId)).toMatchObject({
+      id: a,
+      members: [a, b],
+      merges: [{ mergeId, mergedId: b, mergedName: 'A. Okafor', by: agentId, reason: 'Same voice' }],
+    });
+    expect((await contactDetail(scope, a, agentId)).conversations).toHaveLength(2);
+    await unmerge(agent, mergeId);
+    expect(await timeline(company, a)).toEqual([mine]);
+    expect(await timeline(company, b)).toEqual([theirs]);
+    const rest = await EventModel.find({ _id: { $in: before.map(({ _id }) => _id) } })
+      .sort({ _id: 1 })
+      .lean();
+    expect(rest).toEqual(before);
+    expect([await contactDetail(scope, a, agentId), await contactDetail(scope, b, agentId)]).toEqual(details);
+  });
+
+  it('is refused with oneself, within one’s own group, in a circle, and undone only once', async () => {
+    const company = await aCompany();
+    const { agent, scope } = company;
+    const [a = '', b = '', c = ''] = await people(company, 'a', 'b', 'c');
+    await expect(mergeContacts(agent, a, a)).rejects.toMatchObject({ details: { reason: 'same' } });
+    const { mergeId } = await mergeContacts(agent, a, b);
+    await mergeContacts(agent, b, c);
+    for (const [x, y] of [
+      [a, b],
+      [b, a],
+      [c, a],
+      [b, c],
+    ] as const) {
+      await expect(mergeContacts(agent, x, y)).rejects.toMatchObject({
+        code: 'merge_refused',
+        details: { reason: 'same_group' },
+      });
+    }
+    await unmerge(agent, mergeId);
+    await expect(unmerge(agent, mergeId)).rejects.toMatchObject({ details: { reason: 'undone' } });
+    await expect(unmerge({ ...agent, workspaceId: 'other' }, mergeId)).rejects.toMatchObject({
+      code: 'not_found',
+    });
+    await expect(previewMerge(scope, a, c)).rejects.toMatchObject({ code: 'merge_refused' });
+  });
+
+  it('of the same two twice at once, or of three in a circle at once, makes one group and no circle', async () => {
+    const company = await aCompany();
+    const { agent, scope, agentId } = company;
+    const [a = '', b = '', c = ''] = await people(company, 'a', 'b', 'c');
+    const results = await Promise.allSettled([
+      mergeContacts(agent, a, b),
+      mergeContacts(agent, b, a),
+      mergeContacts(agent, b, c),
+      mergeContacts(agent, c, a),
+    ]);
+    expect(results.filter((one) => one.status === 'fulfilled')).toHaveLength(2);
+    for (const one of results) {
+      if (one.status === 'rejected') expect(one.reason).toMatchObject({ code: 'merge_refused' });
+    }
+    const details = await Promise.all([a, b, c].map((id) => contactDetail(scope, id, agentId)));
+    expect(new Set(details.map(({ id }) => id)).size).toBe(1);
+    expect(details[0]?.members.toSorted()).toEqual([a, b, c].toSorted());
+  });
+
+  it('is refused beyond what one timeline may hold', async () => {
+    const company = await aCompany();
+    const { agent } = company;
+    const [head = ''] = await people(company, 'head');
+    for (let index = 1; index < limits.mergedContacts; index += 1) {
+      await mergeContacts(agent, head, await createContact(company.scope));
+    }
+    await expect(mergeContacts(agent, head, await createContact(company.scope))).rejects.toMatchObject({
+      code: 'merge_refused',
+      details: { reason: 'too_many', limit: limits.mergedContacts },
+    });
+  });
+
+  it('shows fields by preference, overwrites none, and an edit afterwards goes before', async () => {
+    const company = await aCompany();
+    const { agent, scope, agentId } = company;
+    const a = await createContact(scope, { given: { name: 'Ann', city: 'Leeds' } });
+    const b = await createContact(scope, { given: { name: 'Ann Okafor', company: 'Wheelhouse' } });
+    const { mergeId } = await mergeContacts(agent, a, b, { preferences: { name: b } });
+    const fields = async (id: string) => (await contactDetail(scope, id, agentId)).fields;
+    expect(await fields(a)).toMatchObject({ name: 'Ann Okafor', city: 'Leeds', company: 'Wheelhouse' });
+    await changeContact(agent, b, { fields: { name: 'Dr Ann Okafor' } });
+    expect(await fields(a)).toMatchObject({ name: 'Dr Ann Okafor' });
+    const preview = await previewUnmerge(scope, mergeId);
+    expect(preview.askAbout.map(({ kind }) => kind)).toEqual(['contact_changed']);
+    await unmerge(agent, mergeId, { movedEventIds: preview.askAbout.map(({ id }) => id) });
+    expect(await fields(a)).toMatchObject({ name: 'Ann', city: 'Leeds', company: null });
+    expect(await fields(b)).toMatchObject({ name: 'Dr Ann Okafor', city: null, company: 'Wheelhouse' });
+    await expect(mergeContacts(agent, a, b, { preferences: { name: 'somebody' } })).rejects.toMatchObject({
+      code: 'bad_request',
+    });
+  });
+
+  it('asks about what nobody’s identity brought since, and lets go only that', async () => {
+    const company = await aCompany();
+    const { agent, scope } = company;
+    const [a = '', b = ''] = await people(company, 'a', 'b');
+    const early = await notes(company, a);
+    const { mergeId } = await mergeContacts(agent, a, b);
+    const message = await says(company, b);
+    const kept = await notes(company, b);
+    const gone = await notes(company, a);
+    const asked = (await previewUnmerge(scope, mergeId)).askAbout.map(({ id }) => id);
+    expect(asked.toSorted()).toEqual([kept, gone].toSorted());
+    for (const id of [early, message, 'nothing']) {
+      await expect(unmerge(agent, mergeId, { movedEventIds: [id] })).rejects.toMatchObject({
+        code: 'bad_request',
+      });
+    }
+    await unmerge(agent, mergeId, { movedEventIds: [gone] });
+    expect(await timeline(company, a)).toEqual([early, kept].toSorted());
+    expect(await timeline(company, b)).toEqual([message, gone].toSorted());
+  });
+
+  it('previews both sides', async () => {
+    const company = await aCompany();
+    const { scope, email } = company;
+    const arrival = {
+      inboxId: email._id,
+      type: 'email' as const,
+      value: 'ann@example.com',
+      source: 'email' as const,
+    };
+    const proved = await resolveOrCreate(scope, { ...arrival, proved: 'dmarc', name: 'Ann' });
+    const unproved = await resolveOrCreate(scope, { ...arrival, name: 'Ann' });
+    await says(company, unproved.contactId);
+    const preview = await previewMerge(scope, proved.contactId, unproved.contactId);
+    expect(preview.left).toMatchObject({ emails: [{ value: 'ann@example.com', proved: true }], events: 0 });
+    expect(preview.right).toMatchObject({
+      emails: [{ value: 'ann@example.com', proved: false }],
+      events: 1,
+      open: [{ number: 1 }],
+      marks: [{ channel: 'chat' }],
+    });
+  });
+
+  it('equals a model for any sequence of merges, undone merges and new events', () =>
+    fc.assert(
+      fc.asyncProperty(fc.array(anAction, { minLength: 4, maxLength: 22 }), async (actions) => {
+        const company = await aCompany();
+        const contacts = await people(company, ...Array.from({ length: 5 }, (_, index) => `p${index}`));
+        const model = new Model(contacts);
+        for (const action of actions) await apply(company, contacts, model, action);
+        for (const contact of contacts) {
+          expect(await timeline(company, contact)).toEqual(model.timeline(contact));
+          const detail = await contactDetail(company.scope, contact, company.agentId);
+          expect({ head: detail.id, members: detail.members.toSorted() }).toEqual(model.group(contact));
+        }
+      }),
+      { numRuns: 25 },
+    ));
+});
+
+const index = fc.integer({ min: 0, max: 4 });
+const anAction = fc.oneof(
+  fc.record({ do: fc.constant('merge' as const), a: index, b: index }),
+  fc.record({
+    do: fc.constant('undo' as const),
+    which: fc.integer({ min: 0, max: 20 }),
+    move: fc.integer({ min: 0, max: 7 }),
+  }),
+  fc.record({ do: fc.constant('say' as const), a: index }),
+  fc.record({ do: fc.constant('note' as const), a: index }),
+);
+type Action = typeof anAction extends fc.Arbitrary<infer T> ? T : never;
+
+/** What merging means, in the plainest terms: edges between contacts, and where each event is. */
+class Model {
+  readonly edges: { mergeId: string; child: string; parent: string; order: number }[] = [];
+  readonly events: { id: string; at: string; mergedSince: number | null }[] = [];
+  #order = 0;
+
+  constructor(readonly contacts: readonly string[]) {}
+
+  head(contact: string): string {
+    const up = this.edges.find((edge) => edge.child === contact);
+    return up ? this.head(up.parent) : contact;
+  }
+
+  members(head: string): string[] {
+    return this.contacts.filter((contact) => this.head(contact) === head);
+  }
+
+  group(contact: string) {
+    const head = this.head(contact);
+    return { head, members: this.members(head).toSorted() };
+  }
+
+  timeline(contact: string): string[] {
+    const members = this.members(this.head(contact));
+    return this.events
+      .filter((event) => members.includes(event.at))
+      .map(({ id }) => id)
+      .toSorted();
+  }
+
+  say(contact: string, id: string): void {
+    this.events.push({ id, at: contact, mergedSince: null });
+  }
+
+  note(contact: string, id: string): void {
+    const head = this.head(contact);
+    const isMerged = this.members(head).length > 1;
+    this.events.push({ id, at: head, mergedSince: isMerged ? this.#order : null });
+  }
+
+  merge(a: string, b: string, mergeId: string): void {
+    this.edges.push({ mergeId, child: this.head(b), parent: this.head(a), order: ++this.#order });
+  }
+
+  /** Events of nobody's identity on whoever stays, written since. */
+  asked(mergeId: string): string[] {
+    const edge = this.edges.find((one) => one.mergeId === mergeId);
+    if (!edge) return [];
+    const group = this.members(this.head(edge.child));
+    const leaving = this.below(edge.child);
+    return this.events
+      .filter((event) => event.mergedSince !== null && event.mergedSince >= edge.order)
+      .filter((event) => group.includes(event.at) && !leaving.includes(event.at))
+      .map(({ id }) => id);
+  }
+
+  below(contact: string): string[] {
+    const children = this.edges.filter((edge) => edge.parent === contact).map((edge) => edge.child);
+    return [contact, ...children.flatMap((child) => this.below(child))];
+  }
+
+  undo(mergeId: string, moved: readonly string[]): void {
+    const at = this.edges.findIndex((edge) => edge.mergeId === mergeId);
+    const [edge] = this.edges.splice(at, 1);
+    for (const event of this.events) {
+      if (!moved.includes(event.id) || !edge) continue;
+      event.at = edge.child;
+      event.mergedSince = null;
+    }
+  }
+}
+
+async function apply(
+  company: Company,
+  contacts: readonly string[],
+  model: Model,
+  action: Action,
+): Promise<void> {
+  if (action.do === 'say') {
+    const contact = contacts[action.a] ?? '';
+    model.say(contact, await says(company, contact));
+  } else if (action.do === 'note') {
+    const contact = contacts[action.a] ?? '';
+    model.note(contact, await notes(company, contact));
+  } else if (action.do === 'merge') {
+    const [a = '', b = ''] = [contacts[action.a], contacts[action.b]];
+    const merging = mergeContacts(company.agent, a, b);
+    if (model.head(a) === model.head(b))
+      await expect(merging).rejects.toMatchObject({ code: 'merge_refused' });
+    else model.merge(a, b, (await merging).mergeId);
+  } else {
+    const edge = model.edges[action.which % Math.max(1, model.edges.length)];
+    if (!edge) return;
+    const asked = (await previewUnmerge(company.scope, edge.mergeId)).askAbout.map(({ id }) => id);
+    expect(asked.toSorted()).toEqual(model.asked(edge.mergeId).toSorted());
+    const movedEventIds = asked.toSorted().filter((_, bit) => (action.move >> (bit % 3)) & 1);
+    await unmerge(company.agent, edge.mergeId, { movedEventIds });
+    model.undo(edge.mergeId, movedEventIds);
+  }
+}
+
+describe('suggestions', () => {
+  it('name the reason, from both sides, and stay away once they were dismissed or merged', async () => {
+    const company = await aCompany();
+    const { scope, agent, agentId } = company;
+    const [a = '', b = '', c = ''] = await people(company, 'Daniel Okafor', 'D. Okafor', 'Maria Silva');
+    for (const id of [a, b, c]) await changeContact(agent, id, { fields: { company: 'Wheelhouse Ltd.' } });
+    const of = async (id: string) => (await contactDetail(scope, id, agentId)).suggestions;
+    expect(await of(a)).toMatchObject([
+      { contactId: a, otherId: b, otherName: 'D. Okafor', reason: 'similar_name' },
+    ]);
+    expect(await of(b)).toMatchObject([{ contactId: b, otherId: a, reason: 'similar_name' }]);
+    expect(await of(c)).toEqual([]);
+    await dismissSuggestion(scope, b, a);
+    await dismissSuggestion(scope, a, b);
+    expect([await of(a), await of(b)]).toEqual([[], []]);
+  });
+
+  it('find the same number of a caller and a customer', async () => {
+    const company = await aCompany();
+    const { scope, agentId, phone } = company;
+    const number = '+442079460018';
+    const caller = await resolveOrCreate(scope, {
+      inboxId: phone._id,
+      type: 'phone',
+      value: number,
+      source: 'call',
+    });
+    const other = await resolveOrCreate(scope, {
+      inboxId: phone._id,
+      type: 'phone',
+      value: number,
+      source: 'import',
+      proved: 'agent',
+    });
+    const detail = await contactDetail(scope, other.contactId, agentId);
+    expect(detail.suggestions).toMatchObject([
+      { otherId: caller.contactId, reason: 'same_phone', value: number },
+    ]);
+  });
+});
