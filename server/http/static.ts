@@ -79,14 +79,16 @@ export function widgetFiles(folder = join(distFolder(), 'widget')): RequestHandl
   };
 }
 
+/** Addresses of the console's own pages: words and ids. Nothing encoded, and no file's name. */
+const pagePath = /^(?:\/(?!assets\/|console-assets\/)[\w-]+)+\/?$/;
+
 /** Serves the console: its files, and its one page for every address of its own that a browser opens. */
 export function consoleFiles(folder = join(distFolder(), 'console')): RequestHandler {
   const find = listing(folder, '/');
   return async (req, res, next) => {
     if (req.method !== 'GET' && req.method !== 'HEAD') return next();
     if (/^\/(api|v1|socket\.io)(\/|$)/.test(req.path)) return next();
-    const wantsPage =
-      extname(req.path) === '' && (req.accepts(['html', 'json']) === 'html' || req.path === '/');
+    const wantsPage = pagePath.test(req.path) && (req.get('accept') ?? '').includes('text/html');
     const path =
       find(req.path === '/' ? '/index.html' : req.path) ?? (wantsPage ? find('/index.html') : undefined);
     if (path === undefined) return next();

@@ -29,7 +29,7 @@ const isDuplicate = (error: unknown): boolean =>
 async function makeFirstWorkspace(publicUrl: string): Promise<void> {
   await inTransaction(async (session) => {
     const now = new Date();
-    await LeaseModel.create([{ _id: 'first-workspace', holder: '', until: now, fence: 1 }], { session });
+    await LeaseModel.create([{ _id: 'first-workspace', holder: 'done', until: now, fence: 1 }], { session });
     const { _id: workspaceId } = await addWorkspace(firstName, undefined, session);
     await addFirstInboxes({ workspaceId }, publicUrl, session);
   });
