@@ -1,0 +1,51 @@
+import type { Doc } from './values.js';
+
+/** An error as MongoDB words it: number, name, and labels that tell a driver what to do. */
+export class StoreError extends Error {
+  constructor(
+    readonly code: number,
+    readonly codeName: string,
+    message: string,
+    readonly extra: Doc = {},
+    readonly labels: string[] = [],
+  ) {
+    super(message);
+  }
+}
+
+export const badValue = (message: string) => new StoreError(2, 'BadValue', message);
+export const failedToParse = (message: string) => new StoreError(9, 'FailedToParse', message);
+export const typeMismatch = (message: string) => new StoreError(14, 'TypeMismatch', message);
+export const commandNotFound = (name: string) =>
+  new StoreError(59, 'CommandNotFound', `no such command: '${name}'`);
+export const writeConflict = () =>
+  new StoreError(
+    112,
+    'WriteConflict',
+    'Caused by :: Write conflict during plan execution and yielding is disabled. :: Please retry your operation or multi-document transaction.',
+    {},
+    ['TransientTransactionError'],
+  );
+export const noSuchTransaction = (number: string) =>
+  new StoreError(
+    251,
+    'NoSuchTransaction',
+    `Given transaction number ${number} does not match any in-progress transactions.`,
+    {},
+    ['TransientTransactionError'],
+  );
+export const outOfDiskSpace = () => new StoreError(14031, 'OutOfDiskSpace', 'The disk is full.');
+export const cursorNotFound = (id: string) =>
+  new StoreError(43, 'CursorNotFound', `cursor id ${id} not found`);
+
+export function duplicateKey(namespace: string, index: string, keyPattern: Doc, keyValue: Doc): StoreError {
+  const shown = Object.entries(keyValue).map(
+    ([name, value]) => `${name}: ${typeof value === 'string' ? `"${value}"` : String(value)}`,
+  );
+  return new StoreError(
+    11000,
+    'DuplicateKey',
+    `E11000 duplicate key error collection: ${namespace} index: ${index} dup key: { ${shown.join(', ')} }`,
+    { keyPattern, keyValue },
+  );
+}
