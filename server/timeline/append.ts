@@ -36,7 +36,7 @@ const writer = createWriter({ store: mongooseStore, ports: systemPorts, onWritte
  */
 export async function append(scope: Scope, draft: DraftEvent): Promise<AppendedEvent> {
   const { event, isFirst } = await writer.add(prepare(scope.workspaceId, draft));
-  return { event: toTimelineEvent(event, audienceOf(draft.actor)), isFirst };
+  return { event: toTimelineEvent(event, audienceOf(event)), isFirst };
 }
 
 /** Appends in order and settles each draft by itself: one bad draft fails alone. Hand it at most a few hundred at once. */
@@ -70,7 +70,7 @@ export async function appendInside(
   const settled = await settleInside(timelineTransaction(session), prepared, systemPorts);
   const written = settled.map(orThrow);
   const events = written.map(({ event, isFirst }) => ({
-    event: toTimelineEvent(event, audienceOf(scope.actor)),
+    event: toTimelineEvent(event, audienceOf(event)),
     isFirst,
   }));
   return { events, tell: () => tellWritten(written.flatMap((one) => one.placed)) };

@@ -3,9 +3,9 @@ import { liftBody } from '../../shared/events/up.js';
 import type { StoredEvent } from './model.js';
 import { type Audience, isVisibleToVisitor } from './visibility.js';
 
-/** Whom an answer to this actor is written for. */
-export const audienceOf = (actor: { type: 'contact' | 'agent' | 'system' }): Audience =>
-  actor.type === 'contact' ? 'visitor' : 'agent';
+/** Whom the answer to an append is written for: a customer's own browser only sees what it may see at all. */
+export const audienceOf = ({ actor, kind }: Pick<StoredEvent, 'actor' | 'kind'>): Audience =>
+  actor.type === 'contact' && isVisibleToVisitor(kind) ? 'visitor' : 'agent';
 
 /** A stored event as clients see it: the body in today's form, times as text, `previousSeq` as this audience may see it. */
 export function toTimelineEvent(event: StoredEvent, audience: Audience): TimelineEvent {

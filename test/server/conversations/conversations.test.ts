@@ -28,8 +28,14 @@ async function begin(company: Company, key: string, at: Date, name = key) {
   const contactId = await createContact(company.scope, { given: { name } });
   const conversation = begunUnder(key, company.chat._id, `About ${key}`);
   const { event } = await append(company.scope, aMessage({ contactId, conversation, occurredAt: at }));
-  return { id: event.conversationId ?? '', contactId };
+  const id = event.conversationId ?? '';
+  return { id, contactId, conversation: { id } };
 }
+
+const threadOf = ({ contactId, conversation }: Awaited<ReturnType<typeof begin>>) => ({
+  contactId,
+  conversation,
+});
 
 const names = async ({ scope, agentId }: Company, query: ListQuery) =>
   (await listConversations(scope, agentId, query)).rows.map((row) => row.contact.name);
@@ -54,7 +60,7 @@ describe('the list', () => {
     await changeConversation(agent, a.id, { assigneeId: agentId });
     await changeConversation(agent, d.id, { status: 'closed' });
     await changeConversation(agent, e.id, { status: 'spam' });
-    await append(scope, aReply({ ...b, conversation: b, occurredAt: minute(6) }));
+    await append(scope, aReply({ ...threadOf(b), occurredAt: minute(6) }));
     expect(await names(company, { view: 'all' })).toEqual(['b', 'c', 'a']);
     expect(await names(company, { view: 'all', sort: 'waiting' })).toEqual(['a', 'c', 'b']);
     expect(await names(company, { view: 'mine' })).toEqual(['a']);
@@ -75,8 +81,7 @@ describe('the list', () => {
     const company = await aCompany();
     for (let index = 0; index < 7; index += 1) {
       const one = await begin(company, `k${index}`, minute(index % 3));
-      if (index % 2 === 1)
-        await append(company.scope, aReply({ ...one, conversation: one, occurredAt: minute(9) }));
+      if (index % 2 === 1) await append(company.scope, aReply({ ...threadOf(one), occurredAt: minute(9) }));
     }
     const whole = await names(company, { view: 'all', sort });
     expect(whole).toHaveLength(7);
@@ -101,11 +106,8 @@ describe('the list', () => {
     const company = await aCompany();
     const { scope, agentId } = company;
     const one = await begin(company, 'a', minute(1));
-    await append(
-      scope,
-      aMessage({ ...one, conversation: one, text: 'Are you\nthere?', occurredAt: minute(2) }),
-    );
-    await append(scope, aNote({ contactId: one.contactId, conversation: one }));
+    await append(scope, aMessage({ ...threadOf(one), text: 'Are you\nthere?', occurredAt: minute(2) }));
+    await append(scope, aNote(threadOf(one)));
     const row = async () => (await listConversations(scope, agentId, { view: 'all' })).rows[0];
     expect(await row()).toMatchObject({
       number: 1,
@@ -149,9 +151,9 @@ describe('a read mark', () => {
     const company = await aCompany();
     const { scope, agentId } = company;
     const one = await begin(company, 'a', minute(1));
-    await append(scope, aReply({ ...one, conversation: one, occurredAt: minute(2) }));
-    await append(scope, aNote({ contactId: one.contactId, conversation: one }));
-    await append(scope, aReply({ ...one, conversation: one, occurredAt: minute(3) }));
+    await append(scope, aReply({ ...threadOf(one), occurredAt: minute(2) }));
+    await append(scope, aNote(threadOf(one)));
+    await append(scope, aReply({ ...threadOf(one), occurredAt: minute(3) }));
     const seen = async () => (await visitorConversations(scope, one.contactId))[0];
     expect(await seen()).toMatchObject({ unread: 2, readSeq: 0, head: 5, status: 'open', agentReadSeq: 0 });
     await markRead(scope, { type: 'contact', id: one.contactId }, one.id, 3);
