@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { importMail, mailSources } from '../channels/email/import.js';
 import type { Received } from '../channels/email/receive.js';
-import { beginImport, finishImport } from '../timeline/imports.js';
+import { beginImport, finishImport } from '../contacts/imports.js';
 import { systemScope } from '../workspaces/scope.js';
 import { chosenInbox, chosenWorkspace, inboxOption, workspaceOption } from './choose.js';
 import { type Command, type CommandInput, exitCodes, isGiven, UsageError } from './command.js';
