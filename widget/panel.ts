@@ -1,0 +1,123 @@
+import { createClient, type LineListener, type Line } from './client.js';
+import { ThreadlinePanel } from './panel-element.js';
+import type { PanelHandle, Shell } from './shell.js';
+import { storageKey } from './shell.js';
+import { outboxStorage } from './storage.js';
+import { readTouch } from './touch.js';
+import { openWire } from './wire.js';
+
+export interface MountOptions {
+  /** The tests hand in a line of their own; the product connects to where the script came from. */
+  openLine?: (listener: LineListener) => Line;
+}
+
+/** Puts the panel into the shell. Nothing is connected before it is first opened. */
+export function mount(shell: Shell, options: MountOptions = {}): PanelHandle {
+  if (!customElements.get('threadline-panel')) customElements.define('threadline-panel', ThreadlinePanel);
+  const panel = new ThreadlinePanel();
+  const openLine =
+    options.openLine ??
+    ((listener: LineListener): Line =>
+      openWire({
+        ...listener,
+        url: shell.base.replace(/^http/, 'ws').replace(/\/$/, ''),
+        namespace: '/visitor',
+        onOpen: () => undefined,
+      }));
+
+  let hasStarted = false;
+  let wake: () => void = () => undefined;
+  const client = createClient({
+    inboxId: shell.inboxId,
+    storage: outboxStorage(shell.inboxId),
+    touch: readTouch(),
+    locale: shell.locale,
+    openLine: (listener) => {
+      // The line opens with the first look at the chat, not with the code for it.
+      let line: Line | undefined;
+      wake = () => {
+        line ??= openLine(listener);
+        line.wake();
+      };
+      return {
+        request: (name, body) => line?.request(name, body) ?? Promise.reject(new Error('Not connected yet.')),
+        wake: () => line?.wake(),
+        sleep: () => line?.sleep(),
+        stop: () => line?.stop(),
+      };
+    },
+    emit(event, detail) {
+      shell.emit(event, detail);
+      if (event === 'signed-out') panel.forget();
+      if (event === 'message' && detail instanceof Object && 'conversationId' in detail) {
+        panel.peek(String(detail.conversationId));
+      }
+    },
+    onChange() {
+      const { session, conversations } = client;
+      if (session) shell.host.style.setProperty('--tl-accent', session.inbox.accent);
+      const unread = conversations.reduce((sum, one) => sum + one.unread, 0);
+      if (session && unread !== toldUnread) {
+        toldUnread = unread;
+        shell.setUnread(unread);
+      }
+      panel.requestUpdate();
+    },
+  });
+  let toldUnread = -1;
+  panel.client = client;
+  panel.shell = shell;
+  shell.root.prepend(panel);
+
+  function start(): void {
+    hasStarted = true;
+    wake();
+  }
+
+  const ended = new AbortController();
+  const { signal } = ended;
+  const awake = (): void => {
+    if (hasStarted) wake();
+  };
+  // A page in the back-forward cache must hold no socket: some browsers would evict it, others freeze the socket.
+  addEventListener('pagehide', () => client.sleep(), { signal });
+  addEventListener('pageshow', awake, { signal });
+  addEventListener('online', awake, { signal });
+  document.addEventListener(
+    'visibilitychange',
+    () => {
+      if (document.visibilityState === 'visible') awake();
+      panel.requestUpdate();
+    },
+    { signal },
+  );
+  // Another tab of this browser signed out while this one was offline.
+  addEventListener(
+    'storage',
+    ({ key, newValue }) => {
+      if (key === storageKey(shell.inboxId) && newValue === null && client.session) client.restart();
+    },
+    { signal },
+  );
+
+  const handle: PanelHandle = {
+    open(byVisitor = false) {
+      start();
+      panel.show(byVisitor);
+    },
+    close: () => panel.hide(),
+    toggle: (byVisitor = false) => (panel.isOpen ? panel.hide() : handle.open(byVisitor)),
+    identify: (source) => client.identify(source),
+    async signOut() {
+      await client.signOut(shell.base);
+    },
+    setLocale: () => panel.requestUpdate(),
+    destroy() {
+      ended.abort();
+      panel.hide();
+      client.stop();
+      panel.remove();
+    },
+  };
+  return handle;
+}

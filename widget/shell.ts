@@ -1,0 +1,56 @@
+/** The seam between the loader, which every visitor gets, and the panel, which comes with the first intent. */
+
+export type ThreadlineEvent = 'open' | 'close' | 'unread' | 'message' | 'identified' | 'signed-out' | 'error';
+
+/** A token signed by the site's back end, or where to get a fresh one. */
+export type IdentitySource = string | (() => string | Promise<string>);
+
+export interface Shell {
+  /** The element that stands in the page. */
+  host: HTMLElement;
+  root: ShadowRoot;
+  launcher: HTMLButtonElement;
+  inboxId: string;
+  /** Where the script came from, with a slash at the end. */
+  base: string;
+  locale: () => string;
+  /** Whether the launcher shows an open chat. */
+  setOpen: (isOpen: boolean) => void;
+  setUnread: (count: number) => void;
+  emit: (event: ThreadlineEvent, detail?: unknown) => void;
+}
+
+/** What the loader hands on to the panel once it is there. */
+export interface PanelHandle {
+  /** `byVisitor` moves the focus into the panel. */
+  open: (byVisitor?: boolean) => void;
+  close: () => void;
+  toggle: (byVisitor?: boolean) => void;
+  identify: (source: IdentitySource) => void;
+  signOut: () => Promise<void>;
+  /** The language of the shell changed. */
+  setLocale: () => void;
+  destroy: () => void;
+}
+
+/** What a browser keeps of an inbox between pages, in the page's own storage. Nothing before the visitor opened the chat. */
+export interface Kept {
+  /** The visitor's secret. */
+  token?: string;
+  contactId?: string;
+  accent?: string;
+  /** What was typed and not sent, by thread (`''`: a conversation that has not begun). */
+  drafts?: Record<string, string>;
+}
+
+export const storageKey = (inboxId: string): string => `threadline:${inboxId}`;
+
+/** Storage may be denied or hold somebody's rubbish: then nothing is known. */
+export function readKept(inboxId: string): Kept {
+  try {
+    const kept: Kept = JSON.parse(localStorage.getItem(storageKey(inboxId)) ?? '{}');
+    return kept ?? {};
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,167 @@
+import type { ErrorReply } from '../shared/errors.js';
+
+/**
+ * A client for Socket.IO v5 over Engine.IO v4, WebSocket and JSON alone: one namespace, acknowledgements, heartbeat, and
+ * a reconnect that never gives up. What it does not do (polling, binary, several namespaces) the widget does not need.
+ */
+export interface WireOptions {
+  /** `wss://host` without a path. */
+  url: string;
+  namespace: string;
+  /** Asked at each connect. */
+  auth: () => Promise<object>;
+  /** The namespace accepted us; `notice` follows. */
+  onOpen: () => void;
+  onClose: () => void;
+  onNotice: (name: string, data: never) => void;
+  /** The handshake was refused. @returns whether to try again */
+  onRefused: (error: ErrorReply | undefined) => boolean;
+  random?: () => number;
+  makeSocket?: (url: string) => WebSocket;
+}
+
+export interface Wire {
+  /** Resolves with the acknowledgement; rejects when the connection ends before it or none comes in time. */
+  request: (name: string, body: object) => Promise<unknown>;
+  /** Connect now instead of later: the network is back, the page is shown again. */
+  wake: () => void;
+  /** Close until `wake`: a page in the back-forward cache must hold no socket. */
+  sleep: () => void;
+  stop: () => void;
+}
+
+const answerWithinMs = 15_000;
+const longestPauseMs = 30_000;
+
+export function openWire(options: WireOptions): Wire {
+  const { namespace, random = Math.random, makeSocket = (url) => new WebSocket(url) } = options;
+  const prefix = `${namespace},`;
+  let socket: WebSocket | null = null;
+  let isOpen = false;
+  let isStopped = false;
+  let failures = 0;
+  let nextAck = 0;
+  let pauseTimer: ReturnType<typeof setTimeout> | undefined;
+  let silenceTimer: ReturnType<typeof setTimeout> | undefined;
+  /** Longer silence than this means that the connection is dead, whatever the socket says. */
+  let silenceMs = 45_000;
+  const waiting = new Map<number, { resolve: (answer: unknown) => void; reject: (error: Error) => void }>();
+
+  const hearSilence = (): void => {
+    clearTimeout(silenceTimer);
+    silenceTimer = setTimeout(() => drop(true), silenceMs);
+  };
+
+  function connect(): void {
+    clearTimeout(pauseTimer);
+    if (isStopped || socket) return;
+    const made = makeSocket(`${options.url}/socket.io/?EIO=4&transport=websocket`);
+    socket = made;
+    hearSilence();
+    made.onmessage = ({ data }) => {
+      if (socket !== made || typeof data !== 'string') return;
+      hearSilence();
+      hear(made, data);
+    };
+    made.onclose = () => socket === made && drop(true);
+  }
+
+  function hear(from: WebSocket, packet: string): void {
+    const type = packet[0];
+    if (type === '2') from.send('3');
+    else if (type === '1') drop(true);
+    else if (type === '0') {
+      const { pingInterval, pingTimeout }: { pingInterval: number; pingTimeout: number } = JSON.parse(
+        packet.slice(1),
+      );
+      silenceMs = pingInterval + pingTimeout;
+      hearSilence();
+      options.auth().then(
+        (auth) => socket === from && from.send(`40${prefix}${JSON.stringify(auth)}`),
+        () => socket === from && drop(true),
+      );
+    } else if (type === '4') hearMessage(packet);
+  }
+
+  function hearMessage(packet: string): void {
+    const rest = packet.slice(2 + (packet.startsWith(prefix, 2) ? prefix.length : 0));
+    const [id = ''] = /^\d*/.exec(rest) ?? [];
+    const payload = rest.slice(id.length);
+    switch (packet[1]) {
+      case '0':
+        isOpen = true;
+        failures = 0;
+        return options.onOpen();
+      case '1':
+        // The server ended the session but not the network: it wants us back.
+        return drop(true);
+      case '2': {
+        const [name, data]: [string, never] = JSON.parse(payload);
+        return options.onNotice(name, data);
+      }
+      case '3': {
+        const [answer]: unknown[] = JSON.parse(payload);
+        waiting.get(Number(id))?.resolve(answer);
+        waiting.delete(Number(id));
+        return;
+      }
+      case '4': {
+        const { data }: { data?: ErrorReply } = JSON.parse(payload);
+        const wait = Number(data?.details?.retryAfterMs ?? 0);
+        return drop(options.onRefused(data), wait);
+      }
+    }
+  }
+
+  /** Full jitter: a server that comes back must not meet all of its clients at once. */
+  function drop(isComingBack: boolean, atLeastMs = 0): void {
+    const old = socket;
+    socket = null;
+    clearTimeout(silenceTimer);
+    clearTimeout(pauseTimer);
+    if (old) {
+      old.onclose = null;
+      old.close();
+    }
+    for (const { reject } of waiting.values()) reject(new Error('The connection ended.'));
+    waiting.clear();
+    if (isOpen) {
+      isOpen = false;
+      options.onClose();
+    }
+    if (!isComingBack || isStopped) return;
+    pauseTimer = setTimeout(connect, atLeastMs + random() * Math.min(longestPauseMs, 1_000 * 2 ** failures));
+    failures += 1;
+  }
+
+  connect();
+
+  return {
+    request: (name, body) =>
+      new Promise((resolve, reject) => {
+        if (!socket || !isOpen) return reject(new Error('There is no connection.'));
+        const id = nextAck++;
+        const timer = setTimeout(() => {
+          waiting.delete(id);
+          reject(new Error('No answer came.'));
+        }, answerWithinMs);
+        const done =
+          <Value>(call: (value: Value) => void) =>
+          (value: Value): void => {
+            clearTimeout(timer);
+            call(value);
+          };
+        waiting.set(id, { resolve: done(resolve), reject: done(reject) });
+        socket.send(`42${prefix}${id}${JSON.stringify([name, body])}`);
+      }),
+    wake() {
+      failures = 0;
+      if (!isOpen && !socket) connect();
+    },
+    sleep: () => drop(false),
+    stop() {
+      isStopped = true;
+      drop(false);
+    },
+  };
+}
