@@ -6,6 +6,7 @@ import type { Command } from './command.js';
  */
 export const commands: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['serve', async () => (await import('./serve.js')).serve],
+  ['store serve', async () => (await import('./store-serve.js')).storeServe],
   ['config', async () => (await import('./config.js')).config],
   ['doctor', async () => (await import('./doctor.js')).doctor],
   ['demo', async () => (await import('./demo.js')).demo],

@@ -1,6 +1,8 @@
+import mongoose from 'mongoose';
 import { type Config, loadConfig } from '../config.js';
 import { openBlobs } from '../files/blobs.js';
 import { openStore } from '../store/connect.js';
+import { ensureIndexes } from '../store/indexes.js';
 import { appendsSettled } from '../timeline/append.js';
 import type { CommandInput } from './command.js';
 
@@ -13,9 +15,12 @@ export async function withStore<T>(input: CommandInput, work: (config: Config) =
   const config = loadConfig(input.environment);
   const store = await openStore({
     dataDir: config.dataDir,
+    whenOwned: 'join',
     ...(config.mongodbUri !== undefined && { mongodbUri: config.mongodbUri }),
   });
   try {
+    // On a fresh store no server has made them yet, and without them nothing is unique.
+    await ensureIndexes(Object.values(mongoose.models));
     await openBlobs({ dataDir: config.dataDir, mongodbUri: config.mongodbUri });
     const result = await work(config);
     await appendsSettled();
