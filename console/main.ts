@@ -9,7 +9,8 @@ const transport = createTransport({
   fetch: (input, init) => fetch(input, init),
   now: () => performance.now(),
   onSignedOut: () => leave(app),
-  exclusively: (work) => ('locks' in navigator ? navigator.locks.request('threadline-session', work) : work()),
+  exclusively: (work) =>
+    'locks' in navigator ? navigator.locks.request('threadline-session', work) : work(),
 });
 const app = start({
   transport,

@@ -1,11 +1,11 @@
 import './app.js';
+import type { OutboxStorage } from '../shared/delivery/run.js';
 import { type Api, createApi } from './api/endpoints.js';
 import type { Live } from './api/live.js';
 import type { Transport } from './api/request.js';
 import { createDrafts } from './conversation/drafts.js';
-import { createSync } from './conversation/sync.js';
 import type { Written } from './conversation/log.js';
-import type { OutboxStorage } from '../shared/delivery/run.js';
+import { createSync } from './conversation/sync.js';
 import { createKeys } from './keys/listen.js';
 import { addressOf, type Route, readRoute } from './router.js';
 import { type Console, createState } from './state/console.js';
@@ -79,7 +79,8 @@ function followAddress(app: Console): void {
     if (event.defaultPrevented || event.button !== 0) return;
     if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
     const link = event.composedPath().find((node) => node instanceof HTMLAnchorElement);
-    if (!link || link.target !== '' || link.hasAttribute('download') || link.origin !== location.origin) return;
+    if (!link || link.target !== '' || link.hasAttribute('download') || link.origin !== location.origin)
+      return;
     const route = readRoute(link);
     if (route.page === 'unknown') return;
     event.preventDefault();

@@ -5,7 +5,7 @@ import type { FileRef } from '../../shared/events/parts.js';
 import { limits } from '../../shared/limits.js';
 import { byteLength, codePointLength } from '../../shared/text.js';
 import { replyOf } from '../api/request.js';
-import { drawnKeys } from '../keys/registry.js';
+import { drawnKeys, drawnTogether } from '../keys/registry.js';
 import { icon } from '../parts/icon.js';
 import '../parts/menu.js';
 import { withKey } from '../parts/tooltip.js';
@@ -250,7 +250,7 @@ export class Composer extends View {
     const isNote = this.mode === 'note';
     const name = row?.contact.name;
     const problem = this.#problem();
-    const sendKeys = drawnKeys('send', app.keys.isMac);
+    const sendKeys = drawnTogether('send', app.keys.isMac);
     const tab = (mode: Mode, label: string, glyph: 'reply' | 'lock') => html`<button
       type="button"
       class="mode"
@@ -261,7 +261,7 @@ export class Composer extends View {
       @click=${() => this.write(mode)}
     >${icon(glyph, 's')}<span>${label}</span></button>`;
     return html`<form
-      class="composer ${isNote ? 'is-note' : nothing} ${this.isDragged ? 'is-dragged' : nothing}"
+      class="composer ${isNote ? 'is-note' : ''} ${this.isDragged ? 'is-dragged' : ''}"
       aria-label=${t(isNote ? 'note.private' : 'composer.reply')}
       @submit=${(event: Event) => {
         event.preventDefault();
@@ -310,9 +310,9 @@ export class Composer extends View {
         <span class="grow"></span>
         ${
           isNote
-            ? html`<button class="btn pri send" type="submit" ?disabled=${!this.#canSend()}><span>${t('composer.add_note')}</span>${keys(sendKeys)}</button>`
+            ? html`<button class="btn pri send" type="submit" ?disabled=${!this.#canSend()}><span>${t('composer.add_note')}</span><span class="kbd" aria-hidden="true">${sendKeys}</span></button>`
             : html`<span class="split"
-                ><button class="btn pri send" type="submit" ?disabled=${!this.#canSend()} title=${withKey(app, t('key.send'), 'send')}><span>${t('key.send')}</span>${keys(sendKeys)}</button
+                ><button class="btn pri send" type="submit" ?disabled=${!this.#canSend()} title=${withKey(app, t('key.send'), 'send')}><span>${t('key.send')}</span><span class="kbd" aria-hidden="true">${sendKeys}</span></button
                 ><tl-menu
                   .app=${app}
                   .items=${[{ id: 'close', label: t('key.send_close'), icon: 'check' as const, keys: drawnKeys('send-close', app.keys.isMac) }]}
@@ -353,14 +353,14 @@ export class Composer extends View {
     const detail = this.app.details.of(this.conversationId).get();
     const answersTo = detail.state === 'ready' ? detail.value.answersTo : undefined;
     return html`<div class="to">
-      <span class="lab">${t('mail.to')}</span><span class="tag ${reply.proved ? nothing : 'unp'}" title=${reply.proved ? nothing : t('proof.mail_none')}>${reply.proved ? nothing : icon('circle-dashed', 'xs')}${reply.to}</span>
+      <span class="lab">${t('mail.to')}</span><span class="tag ${reply.proved ? '' : 'unp'}" title=${reply.proved ? nothing : t('proof.mail_none')}>${reply.proved ? nothing : icon('circle-dashed', 'xs')}${reply.to}</span>
       ${reply.cc.length > 0 ? html`<span class="lab">${t('mail.cc')}</span>${reply.cc.map((one) => html`<span class="tag">${one}</span>`)}` : nothing}
       ${answersTo ? html`<span class="lab warn-text">${t('mail.answers_to', { address: answersTo })}</span>` : nothing}
     </div>`;
   }
 
   #attachment(one: Attachment) {
-    return html`<li class="file ${one.state === 'failed' ? 'bad' : nothing}">
+    return html`<li class="file ${one.state === 'failed' ? 'bad' : ''}">
         ${icon('file-text')}<span class="cut grow">${one.file.name}</span>
         <span class="lab num">${one.state === 'uploading' ? t('attach.uploading') : fileSize(one.file.size)}</span>
         ${one.state === 'failed' && !one.isFinal ? html`<button class="ib" type="button" title=${t('failure.retry')} aria-label=${t('attach.retry', { name: one.file.name })} @click=${() => void this.#upload(one)}>${icon('rotate-cw', 's')}</button>` : nothing}
@@ -372,6 +372,3 @@ export class Composer extends View {
   }
 }
 customElements.define('tl-composer', Composer);
-
-const keys = (pieces: readonly string[]) =>
-  html`<span class="kbd" aria-hidden="true">${pieces.join('')}</span>`;

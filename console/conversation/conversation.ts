@@ -359,7 +359,7 @@ class ConversationPane extends View {
     const state = isFailed
       ? html`<span class="st">${icon('triangle-alert', 'xs')}${t('message.not_sent', { reason: message.error ? t(`error.${message.error.code}`) : '' })}</span>`
       : html`<span class="st">${icon('clock', 'xs')}${t(app.live.online.get() ? 'message.sending' : 'message.waiting')}</span>`;
-    return html`<article class="msg ${message.mode === 'note' ? 'note' : 'ours'} ${isFailed ? 'fail' : nothing}" role=${isFailed ? 'alert' : nothing}>
+    return html`<article class="msg ${message.mode === 'note' ? 'note' : 'ours'} ${isFailed ? 'fail' : ''}" role=${isFailed ? 'alert' : nothing}>
       ${face(me, { size: 'm' })}
       <div>
         <p class="hd"><b>${me.name}</b>${message.mode === 'note' ? html`${icon('lock', 'xs')}<span>${t('note.private')}</span>` : nothing}${state}</p>

@@ -70,7 +70,7 @@ class FileView extends View {
   protected override render() {
     const { file } = this;
     if (this.#isPicture && !this.failed)
-      return html`<a class="photo ${this.url ? nothing : 'empty'}" href=${this.url ?? nothing} target="_blank" rel="noopener"
+      return html`<a class="photo ${this.url ? '' : 'empty'}" href=${this.url ?? nothing} target="_blank" rel="noopener"
           >${this.url ? html`<img src=${this.url} alt=${t('file.picture', { name: file.name })} />` : nothing}</a
         >
         <p class="cap">${file.name}, ${fileSize(file.size)}</p>`;

@@ -47,7 +47,7 @@ export function said(context: SaidContext, item: Extract<Item, { type: 'said' }>
   const isOurs = !isNote && first.direction === 'out';
   const person = personOf(context, first.actor);
   const isSeen = isOurs && last.seq !== undefined && last.seq <= context.readByCustomer;
-  return html`<article class="msg ${isNote ? 'note' : isOurs ? 'ours' : nothing}" data-seq=${last.seq ?? nothing}>
+  return html`<article class="msg ${isNote ? 'note' : isOurs ? 'ours' : ''}" data-seq=${last.seq ?? nothing}>
     ${face(person, { size: 'm', customer: first.actor.type === 'contact' })}
     <div>
       <p class="hd">
@@ -75,7 +75,7 @@ export function email(context: SaidContext, item: Extract<Item, { type: 'email' 
   });
   const isOpen = context.unfolded.has(event.id);
   const isSheet = context.unfolded.has(`sheet/${event.id}`);
-  return html`<article class="msg ${isOurs ? 'ours' : nothing} ${delivery?.body.state === 'failed' ? 'fail' : nothing}" data-seq=${event.seq ?? nothing}>
+  return html`<article class="msg ${isOurs ? 'ours' : ''} ${delivery?.body.state === 'failed' ? 'fail' : ''}" data-seq=${event.seq ?? nothing}>
     ${face({ id: 'id' in event.actor ? event.actor.id : event.contactId, name }, { size: 'm', customer: !isOurs })}
     <div>
       <p class="hd">
@@ -134,7 +134,7 @@ export function callTitle(app: Console, event: EventOf<'call'>): string {
 export function callOutcome(event: EventOf<'call'>): TemplateResult {
   const { body } = event;
   const isGood = body.outcome === 'answered';
-  return html`<span class="outcome ${isGood ? nothing : 'miss'}">${isGood ? icon('check', 'xs') : nothing}${t(`outcome.${body.outcome}`)}</span
+  return html`<span class="outcome ${isGood ? '' : 'miss'}">${isGood ? icon('check', 'xs') : nothing}${t(`outcome.${body.outcome}`)}</span
     >${isGood ? (body.agent ? html` ${t('call.spoke', { name: body.agent })}` : nothing) : html`, ${t('call.rang', { time: length(body.ringSeconds) })}`}`;
 }
 
@@ -142,7 +142,7 @@ export function call(context: SaidContext, item: Extract<Item, { type: 'call' }>
   const { event } = item;
   const number = event.direction === 'out' ? event.body.to : event.body.from;
   return html`<article class="msg call" data-seq=${event.seq ?? nothing}>
-    <span class="knot phone ${event.direction === 'out' ? 'out' : nothing}">${icon(event.body.outcome === 'answered' ? 'phone' : 'phone-missed')}</span>
+    <span class="knot phone ${event.direction === 'out' ? 'out' : ''}">${icon(event.body.outcome === 'answered' ? 'phone' : 'phone-missed')}</span>
     <div>
       <p class="hd"><b>${callTitle(context.app, event)}</b>${at(event)}<span class="grow"></span><span class="num">${event.body.talkSeconds > 0 ? length(event.body.talkSeconds) : nothing}</span></p>
       <p class="d">${callOutcome(event)} ${number.anonymous ? t('call.anonymous') : html`<span class=${event.body.numberVerified ? '' : 'unproved'}>${number.shown}</span>${event.body.numberVerified ? nothing : html` <span class="lab">${t('call.not_verified')}</span>`}`}</p>
@@ -198,7 +198,8 @@ export function changeWords(app: Console, event: TimelineEvent): { words: Templa
 }
 
 export function systemLine(context: SaidContext, event: TimelineEvent): TemplateResult {
-  const { words, who } = changeWords(context.app, event);
+  const { words, who: by } = changeWords(context.app, event);
+  const who = event.actor.type === 'agent' ? by : '';
   const glyph =
     event.kind === 'status_changed'
       ? event.body?.to === 'open'

@@ -208,7 +208,7 @@ class Entry extends View {
           ? t('error.credentials_wrong')
           : null;
     return html`<label><span class="labelrow"><span class="grow">${field.label}</span>${field.beside ?? nothing}</span>
-      <input class="field ${wrong ? 'bad' : nothing}" name=${field.name} type=${field.type} autocomplete=${field.autocomplete} aria-invalid=${wrong !== null} aria-describedby="hint-${field.name}" />
+      <input class="field ${wrong ? 'bad' : ''}" name=${field.name} type=${field.type} autocomplete=${field.autocomplete} aria-invalid=${wrong !== null} aria-describedby="hint-${field.name}" />
       <span id="hint-${field.name}">${
         wrong
           ? html`<span class="err" role="alert">${icon('triangle-alert', 'xs')}${wrong}</span>`
@@ -238,7 +238,7 @@ function picture() {
     boolean,
     1 | 2 | 3 | 4 | 5 | 6,
   ]) =>
-    html`<li class="ev"><time>${shortDate(`${date}T12:00:00`, new Date(), false)}</time><span class="knot ${channelKnot[channel]} ${out ? 'out' : nothing}">${icon(channelIcon[channel])}</span><div><p class="t"><b>${t(`sample.title_${number}`)}</b></p><p class="d">${t(`sample.line_${number}`)}</p></div></li>`;
+    html`<li class="ev"><time>${shortDate(`${date}T12:00:00`, new Date(), false)}</time><span class="knot ${channelKnot[channel]} ${out ? 'out' : ''}">${icon(channelIcon[channel])}</span><div><p class="t"><b>${t(`sample.title_${number}`)}</b></p><p class="d">${t(`sample.line_${number}`)}</p></div></li>`;
   return html`<aside aria-hidden="true"><ol class="tl">
     <li class="anchor year">${year}</li>
     ${events.map((event) => (event === null ? html`<li class="silence">${t('timeline.silence_months', { count: 2 })}</li>` : row(event)))}

@@ -68,6 +68,10 @@ export type CommandId = keyof typeof table;
 export const commands: Readonly<Record<CommandId, Command>> = table;
 export const commandIds = Object.keys(table) as CommandId[];
 
+/** The same in one piece: ⌘K, and Ctrl K where modifiers are words. */
+export const drawnTogether = (id: CommandId, isMac: boolean): string =>
+  drawnKeys(id, isMac).join(isMac ? '' : ' ');
+
 /** The keys of a command as they are drawn: `['⌘', '↵']`, `['g', 'i']`. Only its first key. */
 export function drawnKeys(id: CommandId, isMac: boolean): string[] {
   const first = commands[id].keys[0];

@@ -47,7 +47,7 @@ class Row extends View {
     const draft = app.drafts.beginnings.get().get(row.id);
     const { timeline: _timeline, ...place } = route;
     return html`<a
-      class="row ${row.unread > 0 ? 'unread' : nothing} ${this.isLeaving ? 'leaving' : nothing}"
+      class="row ${row.unread > 0 ? 'unread' : ''} ${this.isLeaving ? 'leaving' : ''}"
       role="option"
       href=${addressOf({ ...place, conversationId: row.id })}
       aria-selected=${this.isOpen}

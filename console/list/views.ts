@@ -1,7 +1,7 @@
 import { html, nothing } from 'lit';
 import type { ConversationView } from '../../shared/api.js';
 import type { IconName } from '../icons/sprite.js';
-import { drawnKeys } from '../keys/registry.js';
+import { drawnTogether } from '../keys/registry.js';
 import { channelColour, channelIcon, icon } from '../parts/icon.js';
 import { face, keyCaps, logo } from '../parts/marks.js';
 import '../parts/menu.js';
@@ -78,7 +78,7 @@ class Views extends View {
         title=${withKey(app, t('views.search'), 'palette')}
         @click=${() => app.keys.run('palette')}
       >
-        ${icon('search')}<span>${t('views.search')}</span><span class="num">${keyCaps([drawnKeys('palette', app.keys.isMac).join('')])}</span>
+        ${icon('search')}<span>${t('views.search')}</span><span class="num">${keyCaps([drawnTogether('palette', app.keys.isMac)])}</span>
       </button>
       ${views.map(({ view, icon: name, count }) =>
         link(
@@ -127,7 +127,7 @@ class Views extends View {
         .align=${'start'}
         .drop=${'up'}
         triggerClass="me"
-        .trigger=${html`<span class="presence ${me.availability === 'away' ? 'off' : nothing}">${face(me, { size: 'm' })}</span
+        .trigger=${html`<span class="presence ${me.availability === 'away' ? 'off' : ''}">${face(me, { size: 'm' })}</span
           ><span class="grow cut">${me.name}<small>${t(me.availability === 'away' ? 'me.away' : 'me.available')}</small></span>`}
         @choose=${(event: CustomEvent<string>) => void this.#choose(event.detail, workspaceId)}
       ></tl-menu>`;

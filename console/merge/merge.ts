@@ -4,7 +4,7 @@ import type { ErrorReply } from '../../shared/errors.js';
 import { replyOf } from '../api/request.js';
 import { dismissSuggestion, mergeContacts } from '../contact/actions.js';
 import { suggestionWords } from '../contact/proofs.js';
-import { drawnKeys } from '../keys/registry.js';
+import { drawnTogether } from '../keys/registry.js';
 import { Dialog } from '../parts/dialog.js';
 import { failure } from '../parts/failure.js';
 import { face } from '../parts/marks.js';
@@ -49,6 +49,8 @@ class MergeDialog extends Dialog {
     this.error = null;
     try {
       this.preview = await this.app.api.mergePreview(this.contactId, this.otherId);
+      await this.updateComplete;
+      this.querySelector<HTMLButtonElement>('footer .pri')?.focus();
     } catch (error) {
       this.error = replyOf(error);
     }
@@ -95,7 +97,7 @@ class MergeDialog extends Dialog {
           this.close();
         }}>${t('suggestion.no')}</button>
         <button class="btn big" type="button" @click=${() => this.close()}>${t('merge.later')}</button>
-        <button class="btn pri big" type="button" autofocus ?disabled=${!this.preview} @click=${() => void this.#merge()}>${t('merge.do')}<span class="kbd" aria-hidden="true">${drawnKeys('send', this.app.keys.isMac).join('')}</span></button>
+        <button class="btn pri big" type="button" autofocus ?disabled=${!this.preview} @click=${() => void this.#merge()}>${t('merge.do')}<span class="kbd" aria-hidden="true">${drawnTogether('send', this.app.keys.isMac)}</span></button>
       </footer>
     </dialog>`;
   }
@@ -110,7 +112,7 @@ class MergeDialog extends Dialog {
       }</small></span></div>`;
     return html`<div class="mgrid">
       <div class="k hd"></div>${head(left)}${head(right)}<div class="hd res"><span>${t('merge.after')}<small>${t('merge.one_timeline', { count: now })}</small></span></div>
-      ${fields.filter((field) => left.fields[field] !== null || right.fields[field] !== null).map((field) => this.#field(field, left, right))}
+      ${fields.filter((field) => isCompared(left.fields[field], right.fields[field], field)).map((field) => this.#field(field, left, right))}
       ${this.#values('email', left.emails, right.emails)}${this.#values('phone', left.phones, right.phones)}
       ${
         left.open.length + right.open.length === 0
@@ -165,4 +167,10 @@ class MergeDialog extends Dialog {
       ${a.map(mark)}${b.map(mark)}<circle cx="744" cy="92" r="5" fill="var(--surface)" stroke="var(--accent)" stroke-width="2" />${joined.map(mark)}</svg></div>`;
   }
 }
+/** The name always; the rest where both say something, or where it would be lost from sight. */
+const isCompared = (left: string | null, right: string | null, field: Field) =>
+  field === 'name' || field === 'timeZone' || field === 'language'
+    ? left !== null && right !== null && (field === 'name' || left !== right)
+    : left !== null || right !== null;
+
 customElements.define('tl-merge', MergeDialog);

@@ -43,5 +43,7 @@ function findWord(text: string, word: string): { index: number; isWordStart: boo
     if (index === 0 || !/[\p{L}\p{N}]/u.test(text[index - 1] ?? '')) return { index, isWordStart: true };
     inside ??= index;
   }
+  // One letter stands inside of nearly everything.
+  if (word.length === 1) return null;
   return inside === null ? null : { index: inside, isWordStart: false };
 }

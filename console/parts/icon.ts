@@ -1,4 +1,4 @@
-import { html, nothing, type TemplateResult } from 'lit';
+import { html, type TemplateResult } from 'lit';
 import { type IconName, sprite } from '../icons/sprite.js';
 
 /** Puts the symbols into the page, once. */
@@ -14,7 +14,7 @@ export function installIcons(root: HTMLElement): void {
 
 /** An icon says nothing to screen readers: the name stands on the button. `size`: s is 14 px, xs is 12. */
 export function icon(name: IconName, size?: 's' | 'xs', colour?: string): TemplateResult {
-  return html`<svg class="i ${size ?? nothing} ${colour ?? nothing}" aria-hidden="true"><use href="#i-${name}" /></svg>`;
+  return html`<svg class="i ${size ?? ''} ${colour ?? ''}" aria-hidden="true"><use href="#i-${name}" /></svg>`;
 }
 
 export type Channel = 'chat' | 'email' | 'phone';

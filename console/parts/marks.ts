@@ -35,9 +35,9 @@ export function face(
   options: { size?: 'm' | 'l'; customer?: boolean } = {},
 ): TemplateResult {
   if (person === null)
-    return html`<span class="av none ${options.size ?? nothing}" title=${t('row.unassigned')}></span>`;
+    return html`<span class="av none ${options.size ?? ''}" title=${t('row.unassigned')}></span>`;
   const tone = options.customer ? 'e' : toneOf(person.id);
-  return html`<span class="av ${tone} ${options.size ?? nothing}" title=${person.name ?? nothing} aria-hidden="true">${initials(person.name)}</span>`;
+  return html`<span class="av ${tone} ${options.size ?? ''}" title=${person.name ?? nothing} aria-hidden="true">${initials(person.name)}</span>`;
 }
 
 const circumference = 2 * Math.PI * 4.5;

@@ -133,7 +133,7 @@ export class Menu extends View {
                 ${this.items.map(
                   (item) => html`<button
                     type="button"
-                    class="opt ${item.isDanger ? 'danger' : nothing}"
+                    class="opt ${item.isDanger ? 'danger' : ''}"
                     role=${item.isCurrent === undefined ? 'menuitem' : 'menuitemradio'}
                     aria-checked=${item.isCurrent === undefined ? nothing : String(item.isCurrent)}
                     tabindex="-1"

@@ -1,5 +1,5 @@
 import { html, nothing } from 'lit';
-import { drawnKeys } from '../keys/registry.js';
+import { drawnTogether } from '../keys/registry.js';
 import type { Toast } from '../state/console.js';
 import { t } from '../texts/text.js';
 import { keyCaps } from './marks.js';
@@ -48,8 +48,8 @@ class ToastView extends View {
     const toast = this.app.toast.get();
     return html`<div role="status" aria-live="polite">${
       toast
-        ? html`<div class="toast at ${toast.undo ? nothing : 'plain'}" @pointerenter=${this.#stay} @pointerleave=${this.#leaveSoon} @focusin=${this.#stay} @focusout=${this.#leaveSoon}>
-            <span>${toast.text}</span>${toast.undo ? html`<button class="btn" type="button" @click=${() => this.#undo()}>${t('toast.undo')}${keyCaps([drawnKeys('undo', this.app.keys.isMac).join('')])}</button>` : nothing}
+        ? html`<div class="toast at ${toast.undo ? '' : 'plain'}" @pointerenter=${this.#stay} @pointerleave=${this.#leaveSoon} @focusin=${this.#stay} @focusout=${this.#leaveSoon}>
+            <span>${toast.text}</span>${toast.undo ? html`<button class="btn" type="button" @click=${() => this.#undo()}>${t('toast.undo')}${keyCaps([drawnTogether('undo', this.app.keys.isMac)])}</button>` : nothing}
           </div>`
         : nothing
     }</div>`;

@@ -47,6 +47,15 @@ export function shortDate(
     .replace('Sept', 'Sep');
 }
 
+/** 9 to 12 Nov; 28 Oct to 2 Nov; one date when both are of one day. */
+export function dateRange(from: string, to: string, now: Date): string {
+  const [a, b] = [new Date(from), new Date(to)];
+  const end = shortDate(to, now);
+  if (dayNumber(a) === dayNumber(b)) return end;
+  const isOneMonth = a.getMonth() === b.getMonth() && a.getFullYear() === b.getFullYear();
+  return t('time.range', { from: isOneMonth ? String(a.getDate()) : shortDate(from, now), to: end });
+}
+
 /** Fri 20 Nov; Пт, 20 ноября. */
 export function dayTitle(iso: string): string {
   const at = new Date(iso);

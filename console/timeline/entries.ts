@@ -8,7 +8,7 @@ import { icon } from '../parts/icon.js';
 import { addressOf, type InboxRoute } from '../router.js';
 import { agentOf, type Console, firstName } from '../state/console.js';
 import { t } from '../texts/text.js';
-import { clock, dayAnchor, exactTime, length, shortDate, waited } from '../texts/time.js';
+import { clock, dateRange, dayAnchor, exactTime, length, shortDate, waited } from '../texts/time.js';
 import type { ContentEntry, Entry } from './group.js';
 
 /** What the entries of a timeline are drawn with. */
@@ -99,8 +99,8 @@ function chat(context: EntryContext, entry: Extract<Entry, { type: 'chat' }>): T
     row !== undefined &&
     entry.events.some((event) => event.seq === row.head || row.lastAt <= event.occurredAt);
   const first = entry.events.at(-1);
-  return html`<li class="ev ${id !== undefined && id === context.openId ? 'here' : nothing}" data-at=${entry.at}>
-    ${time(context, entry)}<span class="knot chat ${entry.events.every((event) => event.direction === 'out') ? 'out' : nothing}" title=${t('channel.chat')}>${icon('message-circle')}</span>
+  return html`<li class="ev ${id !== undefined && id === context.openId ? 'here' : ''}" data-at=${entry.at}>
+    ${time(context, entry)}<span class="knot chat ${entry.events.every((event) => event.direction === 'out') ? 'out' : ''}" title=${t('channel.chat')}>${icon('message-circle')}</span>
     <div>
       <p class="t">${title(context, id, row?.subject || (first?.body.text.slice(0, 80) ?? ''))}<span class="end num">${row ? `#${row.number}` : nothing}</span></p>
       <p class="d cut">${names ? t('timeline.messages_with', { count: entry.events.length, names }) : t('timeline.messages', { count: entry.events.length })} ${
@@ -130,22 +130,20 @@ function emails(context: EntryContext, entry: Extract<Entry, { type: 'emails' }>
   const line = (event: typeof newest) =>
     html`<p class="d quote cut" dir="auto">${author(event)}: ${event.body.text.trim().replace(/\s+/g, ' ').slice(0, 160)}</p>`;
   const isOpenBeside = newest.conversationId !== undefined && newest.conversationId === context.openId;
-  return html`<li class="ev ${isOpenBeside ? 'here' : nothing}" data-at=${entry.at}>
-    ${time(context, entry)}<span class="knot mail ${entry.events.every((event) => event.direction === 'out') ? 'out' : nothing}" title=${t('channel.email')}>${icon('mail')}</span>
+  return html`<li class="ev ${isOpenBeside ? 'here' : ''}" data-at=${entry.at}>
+    ${time(context, entry)}<span class="knot mail ${entry.events.every((event) => event.direction === 'out') ? 'out' : ''}" title=${t('channel.email')}>${icon('mail')}</span>
     <div>
       <p class="t">${title(context, newest.conversationId, newest.body.subject || t('mail.no_subject'))}<span class="end num">${count > 1 ? t('timeline.emails', { count }) : nothing}</span></p>
       ${line(newest)}
       ${
         count > 1
-          ? html`<button class="fold" type="button" aria-expanded=${isOpen} @click=${() => context.toggle(entry.key)}>${icon(isOpen ? 'chevron-down' : 'chevron-right', 'xs')}${
-              oldest.occurredAt.slice(0, 10) === entry.events[1]?.occurredAt.slice(0, 10)
-                ? t('timeline.earlier_on', { count: count - 1, date: shortDate(oldest.occurredAt, now) })
-                : t('timeline.earlier', {
-                    count: count - 1,
-                    from: shortDate(oldest.occurredAt, now),
-                    to: shortDate(entry.events[1]?.occurredAt ?? oldest.occurredAt, now),
-                  })
-            }</button>
+          ? html`<button class="fold" type="button" aria-expanded=${isOpen} @click=${() => context.toggle(entry.key)}>${icon(isOpen ? 'chevron-down' : 'chevron-right', 'xs')}${t(
+              'timeline.earlier',
+              {
+                count: count - 1,
+                range: dateRange(oldest.occurredAt, entry.events[1]?.occurredAt ?? oldest.occurredAt, now),
+              },
+            )}</button>
             ${isOpen ? entry.events.slice(1).map((event) => html`<p class="d mail-when"><time datetime=${event.occurredAt} title=${exactTime(event.occurredAt)}>${shortDate(event.occurredAt, now)}, ${clock(event.occurredAt)}</time></p>${line(event)}`) : nothing}`
           : nothing
       }
@@ -159,8 +157,8 @@ function callEntry(context: EntryContext, entry: Extract<Entry, { type: 'call' }
   const isOut = event.direction === 'out';
   const other = isOut ? body.to : body.from;
   const seconds = body.outcome === 'answered' ? body.talkSeconds : body.ringSeconds;
-  return html`<li class="ev ${event.conversationId !== undefined && event.conversationId === context.openId ? 'here' : nothing}" data-at=${entry.at}>
-    ${time(context, entry)}<span class="knot phone ${isOut ? 'out' : nothing}" title=${t('channel.phone')}>${icon(body.outcome === 'answered' ? 'phone' : 'phone-missed')}</span>
+  return html`<li class="ev ${event.conversationId !== undefined && event.conversationId === context.openId ? 'here' : ''}" data-at=${entry.at}>
+    ${time(context, entry)}<span class="knot phone ${isOut ? 'out' : ''}" title=${t('channel.phone')}>${icon(body.outcome === 'answered' ? 'phone' : 'phone-missed')}</span>
     <div>
       <p class="t">${title(context, event.conversationId, callTitle(context.app, event))}<span class="end num">${length(seconds)}</span></p>
       <p class="d">${callOutcome(event)}${body.numberVerified || other.anonymous || isOut ? nothing : html` <span class="unproved" title=${t('call.not_verified')}>${other.shown}</span>`}</p>
@@ -180,7 +178,7 @@ function note(context: EntryContext, entry: Extract<Entry, { type: 'note' }>): T
     ${time(context, entry)}<span class="knot nt" title=${t('note.private')}>${icon('lock')}</span>
     <div>
       <p class="t"><b>${t('timeline.note')}</b> ${who ? t('timeline.by', { name: who }) : nothing}</p>
-      <p class="paper ${isLong && !isOpen ? 'clamped' : nothing}" dir="auto">${piecesOf(event.body.text).map((piece) => ('href' in piece ? html`<a href=${piece.href} target="_blank" rel="noopener noreferrer nofollow">${piece.text}</a>` : piece.text))}</p>
+      <p class="paper ${isLong && !isOpen ? 'clamped' : ''}" dir="auto">${piecesOf(event.body.text).map((piece) => ('href' in piece ? html`<a href=${piece.href} target="_blank" rel="noopener noreferrer nofollow">${piece.text}</a>` : piece.text))}</p>
       ${isLong ? html`<button class="fold" type="button" aria-expanded=${isOpen} @click=${() => context.toggle(entry.key)}>${t(isOpen ? 'timeline.less' : 'timeline.more')}</button>` : nothing}
     </div>
   </li>`;

@@ -1,0 +1,3 @@
+export const names: readonly string[];
+/** What sprite.ts holds for those names. */
+export function sprite(): string;
