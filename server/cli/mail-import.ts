@@ -1,10 +1,12 @@
 import { basename } from 'node:path';
+import { mailAddress } from '../channels/email/address.js';
 import { importMail, mailSources } from '../channels/email/import.js';
 import type { Received } from '../channels/email/receive.js';
 import { beginImport, finishImport } from '../contacts/imports.js';
+import { changeInbox } from '../inboxes/inboxes.js';
 import { systemScope } from '../workspaces/scope.js';
 import { chosenInbox, chosenWorkspace, inboxOption, workspaceOption } from './choose.js';
-import { type Command, type CommandInput, exitCodes, isGiven, UsageError } from './command.js';
+import { type Command, type CommandInput, exitCodes, isGiven, textOption, UsageError } from './command.js';
 import { withStore } from './store.js';
 
 /** How many broken letters are named one by one; the summary counts them all by reason. */
@@ -21,16 +23,18 @@ const reasons: Record<NonNullable<Received['reason']>, string> = {
 
 export const importMailCommand: Command = {
   name: 'mail import',
-  usage: 'FILE|DIR|- [--inbox NAME] [--vouch] [--dry-run] [--workspace NAME]',
+  usage: 'FILE|DIR|- [--inbox NAME] [--address ADDRESS] [--vouch] [--dry-run] [--workspace NAME]',
   summary: 'Import letters: single messages and mbox files, told by content.',
   details: `A folder is read whole, with all below it. The same letters again add nothing. What cannot be read is named, kept as it came, and the rest is imported.
 --inbox NAME    the e-mail inbox; needed when there are several
+--address ADDRESS  the inbox's own address, kept as its setting: letters from it went out
 --vouch         you answer for the senders of these letters: each becomes a proved identity of its contact
 --dry-run       read everything, write nothing
 The whole import can be taken back: threadline import undo ID`,
   options: {
     ...workspaceOption,
     ...inboxOption,
+    address: { type: 'string' },
     vouch: { type: 'boolean' },
     'dry-run': { type: 'boolean' },
   },
@@ -40,7 +44,10 @@ The whole import can be taken back: threadline import undo ID`,
     const path = input.args[0] ?? '-';
     return withStore(input, async (config) => {
       const scope = systemScope((await chosenWorkspace(input))._id);
-      const inbox = await chosenInbox(input, scope, 'email');
+      let inbox = await chosenInbox(input, scope, 'email');
+      const address = textOption(input, 'address');
+      if (address !== undefined)
+        inbox = await changeInbox(scope, inbox._id, { address: ownAddress(address) });
       const vouch = isGiven(input, 'vouch');
       const dryRun = isGiven(input, 'dry-run');
       const source = path === '-' ? '-' : basename(path);
@@ -78,6 +85,12 @@ The whole import can be taken back: threadline import undo ID`,
     });
   },
 };
+
+function ownAddress(text: string): string {
+  const address = mailAddress(text);
+  if (address === null) throw new UsageError(`"${text}" is not an e-mail address.`);
+  return address;
+}
 
 /** Names the first broken ones as they come, and counts all by reason at the end. */
 function brokenReporter({ out }: CommandInput) {

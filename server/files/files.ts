@@ -5,6 +5,7 @@ import type { FileRef } from '../../shared/events/parts.js';
 import { limits } from '../../shared/limits.js';
 import { newId } from '../store/id.js';
 import { inTransaction } from '../store/transaction.js';
+import { transactOnce } from '../timeline/store.js';
 import type { Scope } from '../workspaces/scope.js';
 import { blobs } from './blobs.js';
 import { BlobModel, FileModel, type FileRow } from './model.js';
@@ -118,7 +119,8 @@ async function* interrupted(source: AsyncIterable<Uint8Array>): AsyncGenerator<U
  */
 async function keep(row: FileRow, storedAs: string): Promise<string> {
   const key = { _id: `${row.workspaceId}:${row.hash}`, workspaceId: row.workspaceId };
-  return inTransaction(async (session) => {
+  // Two uploads of one new content at once: the second finds the first one's row when it tries again.
+  return transactOnce(async (session) => {
     const blob = await BlobModel.findOneAndUpdate(
       key,
       { $inc: { refs: 1 }, $setOnInsert: { hash: row.hash, size: row.size, storedAs } },

@@ -3,6 +3,7 @@ import type { EmailBody, SenderProof } from '../../../shared/events/email.js';
 import type { FileRef } from '../../../shared/events/parts.js';
 import { limits } from '../../../shared/limits.js';
 import { putFile } from '../../files/files.js';
+import { type HeldFile, putFiles } from '../../files/put-many.js';
 import { appendAll, type DraftEvent } from '../../timeline/append.js';
 import { EventModel } from '../../timeline/model.js';
 import type { Scope } from '../../workspaces/scope.js';
@@ -50,9 +51,6 @@ interface Arrived {
   identity: string;
   dedupeKey: string;
 }
-
-/** Files that are written at once: enough to keep the disk busy, few enough to keep memory flat. */
-const filesAtOnce = 8;
 
 /**
  * Puts letters onto timelines, in the order given. What was here already adds nothing; what cannot be read is kept as
@@ -155,9 +153,7 @@ async function draftAll(scope: Scope, fresh: readonly Arrived[], options: Receiv
   for (const [index, one] of fresh.entries()) {
     contactIds.push(await contactOf(scope, one, options, times[index]?.occurredAt ?? now));
   }
-  const stored = await inParallel(fresh, filesAtOnce, (one, index) =>
-    storeFiles(scope, one, contactIds[index] ?? ''),
-  );
+  const stored = await storeFiles(scope, fresh, contactIds);
   const keys = await threadKeys(
     scope,
     options.inbox._id,
@@ -238,52 +234,61 @@ function bodyOf(letter: Letter): EventBody {
 
 type StoredFiles = Pick<EmailBody, 'attachments'> & Partial<Pick<EmailBody, 'raw' | 'html' | 'inline'>>;
 
-/** The letter as it came first of all: whatever is thought of it afterwards can be thought again. */
-async function storeFiles(scope: Scope, { raw, letter }: Arrived, contactId: string): Promise<StoredFiles> {
-  const put = (content: AsyncIterable<Uint8Array>, name: string) =>
-    putFile(scope, content, { name, maxBytes: limits.emailRawBytes, contactId });
-  const rawFile = await put(raw.content(), 'letter.eml').catch((error: unknown) => {
-    // Beyond all measure: its head is told, and that it was too large.
+/**
+ * The letters as they came first of all: whatever is thought of one afterwards can be thought again. What is in memory
+ * is written with one commit for the whole batch.
+ */
+async function storeFiles(
+  scope: Scope,
+  fresh: readonly Arrived[],
+  contactIds: readonly string[],
+): Promise<StoredFiles[]> {
+  const held: HeldFile[] = [];
+  const hold = (content: Uint8Array, name: string, contactId: string): number =>
+    held.push({ name, content, contactId }) - 1;
+  const places = fresh.map(({ raw, letter }, index) => {
+    const contactId = contactIds[index] ?? '';
+    const { html } = letter;
+    const keepsHtml = html !== undefined && Buffer.byteLength(html) <= limits.emailHtmlBytes;
+    return {
+      raw: raw.bytes ? hold(raw.bytes, 'letter.eml', contactId) : null,
+      html: keepsHtml ? hold(Buffer.from(html), 'letter.html', contactId) : null,
+      files: letter.files.map((file) => hold(file.content, file.name, contactId)),
+    };
+  });
+  const refs = await putFiles(scope, held);
+  const stored: StoredFiles[] = [];
+  for (const [index, place] of places.entries()) {
+    const one = fresh[index];
+    if (!one) continue;
+    const rawFile =
+      place.raw === null ? await putLarge(scope, one.raw, contactIds[index] ?? '') : refs[place.raw];
+    const html = place.html === null ? undefined : refs[place.html];
+    const attachments = place.files.flatMap((at) => refs[at] ?? []);
+    const inline = one.letter.files.flatMap(({ contentId }, at) => {
+      const fileId = attachments[at]?.fileId;
+      return contentId !== undefined && fileId !== undefined ? [{ contentId, fileId }] : [];
+    });
+    stored.push({
+      ...(rawFile && { raw: rawFile }),
+      attachments,
+      ...(html && { html }),
+      ...(inline.length > 0 && { inline }),
+    });
+  }
+  return stored;
+}
+
+/** A letter that is not held in memory. Beyond all measure only its head is told, and that it was too large. */
+async function putLarge(scope: Scope, raw: RawLetter, contactId: string): Promise<FileRef | undefined> {
+  try {
+    return await putFile(scope, raw.content(), {
+      name: 'letter.eml',
+      maxBytes: limits.emailRawBytes,
+      contactId,
+    });
+  } catch (error) {
     if (error instanceof AppError && error.code === 'file_too_large') return undefined;
     throw error;
-  });
-  const attachments: FileRef[] = [];
-  const inline: { contentId: string; fileId: string }[] = [];
-  for (const file of letter.files) {
-    const stored = await put(onePiece(file.content), file.name);
-    attachments.push(stored);
-    if (file.contentId !== undefined) inline.push({ contentId: file.contentId, fileId: stored.fileId });
   }
-  const html =
-    letter.html !== undefined && Buffer.byteLength(letter.html) <= limits.emailHtmlBytes
-      ? await put(onePiece(Buffer.from(letter.html)), 'letter.html')
-      : undefined;
-  return {
-    ...(rawFile && { raw: rawFile }),
-    attachments,
-    ...(html && { html }),
-    ...(inline.length > 0 && { inline }),
-  };
-}
-
-async function* onePiece(content: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield content;
-}
-
-/** Runs `work` over a list, at most `width` at once; results in order. */
-async function inParallel<T, R>(
-  list: readonly T[],
-  width: number,
-  work: (one: T, index: number) => Promise<R>,
-): Promise<R[]> {
-  const results: R[] = [];
-  let next = 0;
-  const lanes = Array.from({ length: Math.min(width, list.length) }, async () => {
-    for (let index = next++; index < list.length; index = next++) {
-      const one = list[index];
-      if (one !== undefined) results[index] = await work(one, index);
-    }
-  });
-  await Promise.all(lanes);
-  return results;
 }

@@ -34,6 +34,7 @@ async function aMailbox(): Promise<Company> {
 interface Options {
   vouch?: boolean;
   importId?: string;
+  inbox?: { _id: string; address: string | null };
 }
 
 const receive = (
@@ -121,7 +122,8 @@ describe('threads', () => {
     const byThread = new Map<string, Set<string | undefined>>();
     const conversations = new Map<string | undefined, string>();
     for (const { file, thread, newEvent } of expected.threads) {
-      const [received] = await receive(company, [raw(readFileSync(join(folder, file)), file)]);
+      const inbox = { _id: company.email._id, address: 'support@shop.example' };
+      const [received] = await receive(company, [raw(readFileSync(join(folder, file)), file)], { inbox });
       expect([file, received?.outcome]).toEqual([file, newEvent ? 'imported' : 'duplicate']);
       if (!newEvent) continue;
       const { conversationId } = await stored(company, received);
@@ -215,7 +217,7 @@ describe('a sender', () => {
 
   it('who claimed the address first, in a browser, receives nothing when its owner proves it', async () => {
     const company = await aMailbox();
-    const { contactId: stranger } = await createVisitor(company.scope, company.chat._id);
+    const { contactId: stranger } = await createVisitor(company.scope);
     const asVisitor = { ...company.scope, actor: { type: 'contact', id: stranger } as const };
     await makeClaim(asVisitor, stranger, { type: 'email', value: 'nina@tidewater.example', source: 'form' });
     const before = await readTimeline(company.scope, stranger, {});
