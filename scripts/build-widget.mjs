@@ -1,7 +1,8 @@
 // Builds the widget: the loader under its stable name, the panel and what it loads under hashed ones, each with its
 // brotli form beside it. esbuild and not Vite: Vite would add its preload helper to the loader.
+import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync, constants } from 'node:zlib';
 import * as esbuild from 'esbuild';
@@ -16,7 +17,11 @@ const cssAsText = {
   name: 'css-as-text',
   setup(build) {
     build.onLoad({ filter: /\.css$/ }, async ({ path }) => {
-      const { code } = await esbuild.transform(readFileSync(path, 'utf8'), { loader: 'css', minify: true, target });
+      const { code } = await esbuild.transform(readFileSync(path, 'utf8'), {
+        loader: 'css',
+        minify: true,
+        target,
+      });
       return { contents: code.trim(), loader: 'text' };
     });
   },
@@ -29,11 +34,42 @@ const ownPolicyName = {
     build.onLoad({ filter: /lit-html\/lit-html\.js$/ }, ({ path }) => {
       const contents = readFileSync(path, 'utf8');
       const renamed = contents.replace(/(createPolicy\(\s*["'])lit-html(["'])/, '$1threadline$2');
-      if (renamed === contents) throw new Error('lit-html no longer makes its Trusted Types policy as expected.');
+      if (renamed === contents)
+        throw new Error('lit-html no longer makes its Trusted Types policy as expected.');
       return { contents: renamed, loader: 'js' };
     });
   },
 };
+
+/** Limits become the numbers they are, so that the table of all of them stays out of the browser. */
+const limitsAsNumbers = (limits) => ({
+  name: 'limits-as-numbers',
+  setup(build) {
+    build.onLoad({ filter: /\/widget\/.*\.ts$/ }, ({ path }) => ({
+      contents: readFileSync(path, 'utf8').replace(/\blimits\.(\w+)/g, (whole, name) =>
+        typeof limits[name] === 'number' ? String(limits[name]) : whole,
+      ),
+      loader: 'ts',
+    }));
+  },
+});
+
+async function readLimits() {
+  const { outputFiles } = await esbuild.build({
+    entryPoints: [join(root, 'shared/limits.ts')],
+    format: 'esm',
+    write: false,
+  });
+  const { limits } = await import(`data:text/javascript,${encodeURIComponent(outputFiles[0].text)}`);
+  return limits;
+}
+
+/** In minified output line breaks stand in templates alone, where they only format the source. */
+const withoutTemplateSpace = (code) =>
+  code
+    .replace(/(?<=[>}"])\n\s*(?=[<>$])|(?<=[>}])\n\s*(?=[`}])|(?<=`)\n\s*(?=<)/g, '')
+    .replace(/\n\s*/g, ' ')
+    .trim();
 
 /**
  * @param {{outDir?: string, minify?: boolean}} options `outDir` is emptied first.
@@ -41,7 +77,7 @@ const ownPolicyName = {
  */
 export async function buildWidget({ outDir = join(root, 'dist/widget'), minify = true } = {}) {
   rmSync(outDir, { recursive: true, force: true });
-  mkdirSync(outDir, { recursive: true });
+  mkdirSync(join(outDir, 'assets'), { recursive: true });
   const common = {
     bundle: true,
     minify,
@@ -52,30 +88,27 @@ export async function buildWidget({ outDir = join(root, 'dist/widget'), minify =
     tsconfigRaw: { compilerOptions: { experimentalDecorators: true, useDefineForClassFields: false } },
     logLevel: 'warning',
   };
-  const panel = await esbuild.build({
+  const { outputFiles } = await esbuild.build({
     ...common,
     entryPoints: [join(root, 'widget/panel.ts')],
     format: 'esm',
-    splitting: true,
-    outdir: join(outDir, 'assets'),
-    entryNames: '[name]-[hash]',
-    chunkNames: '[name]-[hash]',
-    metafile: true,
-    plugins: [cssAsText, ownPolicyName],
+    write: false,
+    plugins: [cssAsText, ownPolicyName, limitsAsNumbers(await readLimits())],
   });
-  const outputs = Object.entries(panel.metafile.outputs);
-  const entry = outputs.find(([, { entryPoint }]) => entryPoint?.endsWith('widget/panel.ts'));
-  if (!entry) throw new Error('The panel was not built.');
-  await esbuild.build({
+  const code = minify ? withoutTemplateSpace(outputFiles[0].text) : outputFiles[0].text;
+  const name = `panel-${createHash('sha256').update(code).digest('base64url').slice(0, 10)}.js`;
+  writeFileSync(join(outDir, 'assets', name), code);
+  const { outputFiles: loaderFiles } = await esbuild.build({
     ...common,
     entryPoints: [join(root, 'widget/loader.ts')],
     format: 'iife',
-    outfile: join(outDir, 'threadline.js'),
-    define: { PANEL: JSON.stringify(`assets/${basename(entry[0])}`) },
+    write: false,
+    define: { PANEL: JSON.stringify(`assets/${name}`) },
     plugins: [cssAsText],
   });
-  const chunks = readdirSync(join(outDir, 'assets')).map((name) => join(outDir, 'assets', name));
   const loader = join(outDir, 'threadline.js');
+  writeFileSync(loader, loaderFiles[0].text.trim());
+  const chunks = readdirSync(join(outDir, 'assets')).map((name) => join(outDir, 'assets', name));
   for (const file of [loader, ...chunks]) {
     const bytes = readFileSync(file);
     const params = { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length };

@@ -1,15 +1,8 @@
 import * as v from 'valibot';
+import { byteLength, codePointLength } from './length.js';
 import { limits } from './limits.js';
 
-const encoder = new TextEncoder();
-export const byteLength = (text: string): number => encoder.encode(text).length;
-
-/** Characters as people count them. Lone surrogates count one each. */
-export function codePointLength(text: string): number {
-  let length = 0;
-  for (const _ of text) length += 1;
-  return length;
-}
+export { byteLength, codePointLength };
 
 /** Control characters have no place in a message, save tab and line feed; a lone surrogate cannot be stored as UTF-8. */
 export function cleanText(text: string): string {

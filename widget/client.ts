@@ -1,5 +1,5 @@
-import { type Delivery, Refusal, runDelivery } from '../shared/delivery/run.js';
 import type { OutboxStorage } from '../shared/delivery/run.js';
+import { type Delivery, Refusal, runDelivery } from '../shared/delivery/run.js';
 import type { ErrorReply } from '../shared/errors.js';
 import type { Touch } from '../shared/events/message.js';
 import type { FileRef } from '../shared/events/parts.js';
@@ -67,7 +67,13 @@ export interface Client {
 }
 
 const protocol = 1;
-const fatal = new Set(['origin_not_allowed', 'inbox_not_found', 'protocol_too_old', 'bad_request', 'forbidden']);
+const fatal = new Set([
+  'origin_not_allowed',
+  'inbox_not_found',
+  'protocol_too_old',
+  'bad_request',
+  'forbidden',
+]);
 /** Somebody who types is forgotten after this long without a word of it. */
 const typingShownMs = 8_000;
 const typingToldMs = 3_000;
@@ -123,7 +129,8 @@ export function createClient(options: ClientOptions): Client {
     for (const { id, agentReadSeq, head } of session.conversations) {
       delivery.input({ type: 'read-by-other', conversationId: id, seq: agentReadSeq });
       // A message that was read while this tab was away is on no page: the head says whether one is due.
-      if ((delivery.state.threads[id]?.upTo ?? head) < head) delivery.input({ type: 'missed', conversationId: id });
+      if ((delivery.state.threads[id]?.upTo ?? head) < head)
+        delivery.input({ type: 'missed', conversationId: id });
     }
     if (session.identified) emit('identified');
     onChange();
@@ -134,7 +141,8 @@ export function createClient(options: ClientOptions): Client {
     const id = event.conversationId ?? '';
     const known = client.conversations.find((one) => one.id === id);
     const isTheirs = event.kind === 'message' && event.direction === 'out';
-    const status = event.kind === 'status_changed' ? (event.body.to === 'open' ? 'open' : 'closed') : known?.status;
+    const status =
+      event.kind === 'status_changed' ? (event.body.to === 'open' ? 'open' : 'closed') : known?.status;
     const row: VisitorConversation = {
       id,
       subject: known?.subject ?? '',
@@ -284,7 +292,8 @@ export function createClient(options: ClientOptions): Client {
         headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
         body: '{}',
       });
-      if (!answer.ok && answer.status !== 401) emit('error', new Error(`Signing out answered ${answer.status}.`));
+      if (!answer.ok && answer.status !== 401)
+        emit('error', new Error(`Signing out answered ${answer.status}.`));
     },
     restart,
     sleep: () => line.sleep(),

@@ -1,5 +1,11 @@
+import {
+  type IdentitySource,
+  type PanelHandle,
+  readKept,
+  type Shell,
+  type ThreadlineEvent,
+} from './shell.js';
 import sheetText from './styles/launcher.css';
-import { type IdentitySource, type PanelHandle, readKept, type Shell, type ThreadlineEvent } from './shell.js';
 import { launcherTextsOf } from './texts/launcher.js';
 
 /** The address of the panel's chunk, put in by the build. */
@@ -95,7 +101,7 @@ function start(script: HTMLScriptElement, inboxId: string, early: readonly Call[
   for (const intent of ['pointerenter', 'focus', 'touchstart']) {
     launcher.addEventListener(
       intent,
-      () => 'connection' in navigator && Object(navigator.connection).saveData ? 0 : withPanel(() => 0),
+      () => ('connection' in navigator && Object(navigator.connection).saveData ? 0 : withPanel(() => 0)),
       { passive: true, once: true },
     );
   }

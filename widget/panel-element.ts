@@ -1,7 +1,7 @@
-import { html, LitElement, nothing, type PropertyValues, unsafeCSS } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
+import { html, nothing } from 'lit/html.js';
+import { byteLength, codePointLength } from '../shared/length.js';
 import { limits } from '../shared/limits.js';
-import { byteLength, codePointLength } from '../shared/text.js';
 import type { Client } from './client.js';
 import { emailForm } from './parts/form.js';
 import { icon } from './parts/icons.js';
@@ -9,6 +9,7 @@ import { type Item, itemsOf } from './parts/items.js';
 import { bubble, files } from './parts/message.js';
 import { face, faces } from './parts/people.js';
 import { timesOf } from './parts/time.js';
+import { View } from './parts/view.js';
 import { readKept, type Shell } from './shell.js';
 import { keep } from './storage.js';
 import sheetText from './styles/panel.css';
@@ -25,10 +26,7 @@ const pinned = 60;
  * The chat beside the launcher: a dialog that leaves the page usable, on phones one that fills the screen.
  * Shows what `client` knows and forwards what the visitor does; decides nothing about delivery.
  */
-export class ThreadlinePanel extends LitElement {
-  static override styles = unsafeCSS(sheetText);
-  static override shadowRootOptions: ShadowRootInit = { ...LitElement.shadowRootOptions, delegatesFocus: false };
-
+export class ThreadlinePanel extends View {
   client!: Client;
   shell!: Shell;
 
@@ -50,15 +48,14 @@ export class ThreadlinePanel extends LitElement {
   #peek: { name: string; place: number; text: string } | null = null;
   #addresses!: ReturnType<typeof fileAddresses>;
 
-  override connectedCallback(): void {
-    super.connectedCallback();
+  connectedCallback(): void {
+    this.dress(sheetText);
     this.#addresses ??= fileAddresses(this.shell.base, () => this.client.token());
     phone.addEventListener('change', this.#fit);
     visualViewport?.addEventListener('resize', this.#fit);
   }
 
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
+  disconnectedCallback(): void {
     phone.removeEventListener('change', this.#fit);
     visualViewport?.removeEventListener('resize', this.#fit);
     this.#addresses.forget();
@@ -150,7 +147,7 @@ export class ThreadlinePanel extends LitElement {
     this.requestUpdate();
   };
 
-  protected override willUpdate(_: PropertyValues): void {
+  protected override willUpdate(): void {
     const locale = this.shell.locale();
     this.#text = textsOf(locale);
     this.#times = timesOf(locale, this.#text);
@@ -185,7 +182,13 @@ export class ThreadlinePanel extends LitElement {
     this.#atBottom = true;
     const row = this.#row;
     const thread = row && this.client.delivery.state.threads[row.id];
-    if (this.#open && this.#view === 'chat' && thread?.isLoaded && document.visibilityState === 'visible') {
+    if (
+      row &&
+      this.#open &&
+      this.#view === 'chat' &&
+      thread?.isLoaded &&
+      document.visibilityState === 'visible'
+    ) {
       if (thread.upTo > thread.seen && (row.unread > 0 || thread.upTo > row.readSeq)) {
         const { upTo } = thread;
         queueMicrotask(() => {
@@ -299,7 +302,12 @@ export class ThreadlinePanel extends LitElement {
         this.#error = this.#text('fileTooLarge', { name: one.name, limit });
         continue;
       }
-      const made = upload(this.shell.base, () => this.client.token(), one, () => this.requestUpdate());
+      const made = upload(
+        this.shell.base,
+        () => this.client.token(),
+        one,
+        () => this.requestUpdate(),
+      );
       this.#uploads = [...this.#uploads, made];
     }
     this.requestUpdate();
@@ -389,7 +397,9 @@ export class ThreadlinePanel extends LitElement {
       ${icon('x')}
     </button>`;
 
-  #renderChat(inbox: { name: string; availability: { online: boolean; agents: { name: string }[] } } | undefined) {
+  #renderChat(
+    inbox: { name: string; availability: { online: boolean; agents: { name: string }[] } } | undefined,
+  ) {
     const text = this.#text;
     const names = inbox?.availability.agents.map(({ name }) => name) ?? [];
     const isThere = inbox?.availability.online ?? false;
@@ -441,9 +451,7 @@ export class ThreadlinePanel extends LitElement {
 
   #asksForEmail(): boolean {
     const { session } = this.client;
-    return (
-      !!session?.inbox.asksForEmail && !session.identified && !this.#hasClaimed && this.#thread === null
-    );
+    return !!session?.inbox.asksForEmail && !session.identified && !this.#hasClaimed && this.#thread === null;
   }
 
   #renderForm(): unknown {
@@ -451,7 +459,9 @@ export class ThreadlinePanel extends LitElement {
       this.#isEmailWrong = !said;
       this.requestUpdate();
       if (!said) {
-        void this.updateComplete.then(() => this.renderRoot.querySelector<HTMLElement>('[name=email]')?.focus());
+        void this.updateComplete.then(() =>
+          this.renderRoot.querySelector<HTMLElement>('[name=email]')?.focus(),
+        );
         return;
       }
       this.client.request('claim', said).then(
@@ -557,6 +567,7 @@ export class ThreadlinePanel extends LitElement {
         this.#error = text('noConnection');
         this.requestUpdate();
       },
+      onLoad: () => this.requestUpdate(),
     };
     switch (item.type) {
       case 'day':
@@ -641,14 +652,16 @@ export class ThreadlinePanel extends LitElement {
     const text = this.#text;
     const isRefused = this.client.refusal !== null;
     return html`${
-        this.#uploads.length
-          ? html`<div class="ups">
+      this.#uploads.length
+        ? html`<div class="ups">
               ${this.#uploads.map((one) => this.#renderUpload(one))}
             </div>`
-          : nothing
-      }
+        : nothing
+    }
       ${
-        this.#error ? html`<p class="err" id="problem" role="alert">${icon('alert')}${this.#error}</p>` : nothing
+        this.#error
+          ? html`<p class="err" id="problem" role="alert">${icon('alert')}${this.#error}</p>`
+          : nothing
       }
       <form class="comp" @submit=${this.#submit}>
         <input
@@ -749,7 +762,9 @@ export class ThreadlinePanel extends LitElement {
         ${conversations.map(({ id, subject, unread, lastAt, status }) => {
           const message = delivery.state.threads[id]?.events.findLast((event) => event.kind === 'message');
           const agent =
-            message?.kind === 'message' && message.direction === 'out' ? this.#nameOf(message.actor) : this.#nameOf({ type: 'agent' });
+            message?.kind === 'message' && message.direction === 'out'
+              ? this.#nameOf(message.actor)
+              : this.#nameOf({ type: 'agent' });
           return html`<button type="button" class="li ${unread ? 'un' : ''}" @click=${() => this.#choose(id)}>
             ${face(agent.name, agent.place)}
             <span class="l2"

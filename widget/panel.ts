@@ -1,4 +1,4 @@
-import { createClient, type LineListener, type Line } from './client.js';
+import { createClient, type Line, type LineListener } from './client.js';
 import { ThreadlinePanel } from './panel-element.js';
 import type { PanelHandle, Shell } from './shell.js';
 import { storageKey } from './shell.js';

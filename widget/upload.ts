@@ -59,9 +59,8 @@ export function upload(base: string, token: () => string, blob: File, onChange: 
 /** A stored file as a blob's address; the visitor's secret never stands in an address. Remembered for the page's life. */
 export function fileAddresses(base: string, token: () => string) {
   const addresses = new Map<string, string>();
-  const load = async (fileId: string): Promise<string> => {
-    const known = addresses.get(fileId);
-    if (known) return known;
+  const loading = new Map<string, Promise<string>>();
+  const fetchOne = async (fileId: string): Promise<string> => {
     const answer = await fetch(`${base}v1/visitor/files/${fileId}`, {
       headers: { authorization: `Bearer ${token()}` },
     });
@@ -70,12 +69,20 @@ export function fileAddresses(base: string, token: () => string) {
     addresses.set(fileId, address);
     return address;
   };
+  /** One request a file, however often it is drawn; one that failed is asked for again when it is pressed. */
+  const load = (fileId: string, again = false): Promise<string> => {
+    const known = again && !addresses.has(fileId) ? undefined : loading.get(fileId);
+    const made = known ?? fetchOne(fileId);
+    loading.set(fileId, made);
+    return made;
+  };
   return {
     known: (fileId: string): string | undefined => addresses.get(fileId),
     load,
     forget(): void {
       for (const address of addresses.values()) URL.revokeObjectURL(address);
       addresses.clear();
+      loading.clear();
     },
   };
 }

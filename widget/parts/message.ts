@@ -1,5 +1,4 @@
-import { html, nothing, type TemplateResult } from 'lit';
-import { until } from 'lit/directives/until.js';
+import { html, nothing, type TemplateResult } from 'lit/html.js';
 import type { FileRef } from '../../shared/events/parts.js';
 import type { Text } from '../texts/text.js';
 import type { fileAddresses } from '../upload.js';
@@ -35,6 +34,8 @@ export interface FilesView {
   text: Text;
   locale: string;
   onFailure: () => void;
+  /** A picture has come. */
+  onLoad: () => void;
 }
 
 export function files(refs: readonly FileRef[], from: string, view: FilesView): unknown {
@@ -42,7 +43,7 @@ export function files(refs: readonly FileRef[], from: string, view: FilesView): 
   const save = async (ref: FileRef): Promise<void> => {
     try {
       const link = document.createElement('a');
-      link.href = await addresses.load(ref.fileId);
+      link.href = await addresses.load(ref.fileId, true);
       link.download = ref.name;
       link.click();
     } catch {
@@ -53,19 +54,14 @@ export function files(refs: readonly FileRef[], from: string, view: FilesView): 
     const isPicture = pictures.test(ref.type);
     const row = html`${icon('file')}<span class="cut">${ref.name}</span
       ><small>${sizeOf(ref.size, view.locale)}</small>`;
-    const image = (src: string): TemplateResult => html`<img src=${src} alt=${text('image', { name: from })} />`;
     const known = addresses.known(ref.fileId);
-    const content = !isPicture
-      ? row
-      : known
-        ? image(known)
-        : until(
-            addresses.load(ref.fileId).then(image, () => row),
-            nothing,
-          );
+    // What cannot be shown stays a row; pressing it tries again.
+    if (isPicture && known === undefined) addresses.load(ref.fileId).then(view.onLoad, () => undefined);
+    const content =
+      isPicture && known ? html`<img src=${known} alt=${text('image', { name: from })} />` : row;
     return html`<button
       type="button"
-      class=${isPicture ? 'pic' : 'file'}
+      class=${isPicture && known ? 'pic' : 'file'}
       aria-label=${text('file', { name: ref.name })}
       @click=${() => save(ref)}
     >

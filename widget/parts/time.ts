@@ -7,7 +7,8 @@ export function timesOf(locale: string, text: Text, now: () => Date = () => new 
   const date = new Intl.DateTimeFormat(known, { day: 'numeric', month: 'long' });
   const weekday = new Intl.DateTimeFormat(known, { weekday: 'short' });
   const short = new Intl.DateTimeFormat(known, { day: 'numeric', month: 'short' });
-  const dayOf = (at: Date): number => Math.floor((at.getTime() - at.getTimezoneOffset() * 60_000) / 86_400_000);
+  const dayOf = (at: Date): number =>
+    Math.floor((at.getTime() - at.getTimezoneOffset() * 60_000) / 86_400_000);
   const age = (at: string): number => dayOf(now()) - dayOf(new Date(at));
   return {
     time: (at: string): string => time.format(new Date(at)),
