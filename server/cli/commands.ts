@@ -13,6 +13,7 @@ export const commands: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['workspace add', async () => (await import('./agents.js')).addWorkspace],
   ['agent add', async () => (await import('./agents.js')).addAgent],
   ['agent reset', async () => (await import('./agents.js')).resetAgent],
+  ['mail import', async () => (await import('./mail-import.js')).importMailCommand],
   ['calls import', async () => (await import('./calls.js')).importCallLog],
   ['import list', async () => (await import('./imports.js')).list],
   ['import undo', async () => (await import('./imports.js')).undo],
