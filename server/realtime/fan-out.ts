@@ -42,6 +42,8 @@ export function fanOut(deps: FanOutDeps): () => void {
     }
     if (event.kind === 'contact_merged' || event.kind === 'contact_unmerged') {
       refresh(workspaceId, [event.body.headId, event.body.mergedId]);
+    } else if (event.kind === 'contact_blocked') {
+      refresh(workspaceId, [event.contactId]);
     }
   }
 

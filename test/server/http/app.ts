@@ -35,7 +35,7 @@ export async function testApp(environment: Record<string, string> = {}): Promise
     HOST: '127.0.0.1',
     DATA_DIR: dataDir,
     SECRET_KEY: secretKey,
-    LOG_LEVEL: 'silent',
+    LOG_LEVEL: process.env.TEST_LOG_LEVEL ?? 'silent',
     ...environment,
   });
   const app = await startApp(config);
