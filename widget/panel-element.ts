@@ -1,4 +1,3 @@
-import { repeat } from 'lit/directives/repeat.js';
 import { html, nothing } from 'lit/html.js';
 import { byteLength, codePointLength } from '../shared/length.js';
 import { limits } from '../shared/limits.js';
@@ -129,11 +128,14 @@ export class ThreadlinePanel extends View {
   #nameOf(actor: { type: string; id?: string }): { name: string; place: number } {
     const { inbox } = this.client.session ?? {};
     const place = inbox?.availability.agents.findIndex(({ id }) => id === actor.id) ?? -1;
-    return { name: inbox?.availability.agents[place]?.name ?? inbox?.name ?? this.#text('chat'), place };
+    const [first] = inbox?.availability.agents[place]?.name.split(' ') ?? [];
+    return { name: first ?? inbox?.name ?? this.#text('chat'), place };
   }
 
   #focus(): void {
-    const first = this.renderRoot.querySelector<HTMLElement>('textarea, input, .btn, .ib');
+    const { renderRoot } = this;
+    const first =
+      this.#field ?? renderRoot.querySelector<HTMLElement>('.f') ?? renderRoot.querySelector('button');
     first?.focus();
   }
 
@@ -500,11 +502,7 @@ export class ThreadlinePanel extends View {
       >
         ${isEmpty ? this.#renderHello() : html`<div class="top"></div>`}
         <div class="log" role="log" aria-live=${isNews ? 'polite' : 'off'} aria-relevant="additions">
-          ${repeat(
-            items,
-            ({ key }) => key,
-            (item) => this.#renderItem(item),
-          )}
+          ${items.map((item) => this.#renderItem(item))}
         </div>
         ${
           name === undefined

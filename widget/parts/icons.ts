@@ -3,7 +3,7 @@ import { html, type SVGTemplateResult, svg, type TemplateResult } from 'lit/html
 /** lucide (ISC): the paths used here. */
 const paths = {
   x: 'M18 6 6 18M6 6l12 12',
-  more: 'M12 11.5v1M19 11.5v1M5 11.5v1',
+  more: 'M11 12a1 1 0 1 0 2 0 1 1 0 1 0-2 0M18 12a1 1 0 1 0 2 0 1 1 0 1 0-2 0M4 12a1 1 0 1 0 2 0 1 1 0 1 0-2 0',
   clip: 'm16 6-8.414 8.586a2 2 0 0 0 2.829 2.829l8.414-8.586a4 4 0 1 0-5.657-5.657l-8.379 8.551a6 6 0 1 0 8.485 8.485l8.379-8.551',
   smile: 'M15 10V9M9 10V9M16.472 15a6 6 0 0 1-8.943 0M2 12a10 10 0 1 0 20 0 10 10 0 1 0-20 0',
   up: 'm5 12 7-7 7 7M12 19V5',
