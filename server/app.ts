@@ -8,6 +8,9 @@ import { agentMailJob } from './agents/mail.js';
 import { makeSetupLink } from './agents/setup.js';
 import { throttle } from './agents/throttle.js';
 import { noRates, visitorRates } from './channels/chat/rates.js';
+import { emailDraft } from './channels/email/reply.js';
+import { emailRoutes } from './channels/email/routes.js';
+import { emailSending } from './channels/email/send.js';
 import type { Config } from './config.js';
 import type { ReplyPorts } from './conversations/send.js';
 import { openBlobs } from './files/blobs.js';
@@ -33,16 +36,11 @@ export interface App {
   close: () => Promise<void>;
 }
 
-export interface AppOptions {
-  /** `off` for benchmarks alone: nobody is slowed down. */
-  rates?: 'on' | 'off';
-}
-
 /** What a stop waits for before it goes on without. */
 const drainMs = 4_000;
 
 /** Puts the parts together and starts them: store, indexes, jobs, sockets, HTTP. The one place that knows all of them. */
-export async function startApp(given: Config, options: AppOptions = {}): Promise<App> {
+export async function startApp(given: Config): Promise<App> {
   log.level = given.logLevel;
   const store = await openStore({
     dataDir: given.dataDir,
@@ -60,18 +58,16 @@ export async function startApp(given: Config, options: AppOptions = {}): Promise
     closers.push(closeRedis);
 
     let isReady = false;
-    const rates = options.rates === 'off' ? noRates : visitorRates(redis);
+    const rates = config.limits === 'off' ? noRates : visitorRates(redis);
     const reply: ReplyPorts = {
-      emailDraft: async () => {
-        throw new AppError('email_not_configured');
-      },
+      emailDraft: (scope, conversation, agentReply) => emailDraft(scope, conversation, agentReply, config),
     };
     const realtime = createRealtime(http, {
       secretKey: config.secretKey,
       trustProxy: config.trustProxy,
       publicUrl: () => config.publicUrl,
       rates,
-      countAgentRequest: options.rates === 'off' ? async () => {} : agentRequests(),
+      countAgentRequest: config.limits === 'off' ? async () => {} : agentRequests(),
       reply,
     });
     closers.unshift(() => realtime.close());
@@ -94,11 +90,13 @@ export async function startApp(given: Config, options: AppOptions = {}): Promise
           isEmailConfigured: () => config.smtpUrl !== undefined,
           ...reply,
         },
-        channelRoutes: [],
+        channelRoutes: [emailRoutes()],
       }),
     );
     await ensureFirstWorkspace(config.publicUrl);
-    const jobs = startJobs([agentMailJob(config)], {
+    const sending = emailSending(config);
+    closers.push(async () => sending.close());
+    const jobs = startJobs([agentMailJob(config), ...sending.jobs], {
       report: ({ what, job, error }) => log.warn({ what, job, err: error }, 'a job needs a look'),
     });
     closers.splice(1, 0, () => jobs.stop(drainMs));

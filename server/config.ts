@@ -135,6 +135,10 @@ export const variables = {
     schema: v.optional(v.picklist(logLevels, `one of ${logLevels.join(', ')}`), 'info'),
     description: 'How much the server logs.',
   },
+  LIMITS: {
+    schema: v.optional(v.picklist(['on', 'off'], 'on or off'), 'on'),
+    description: 'Whether visitors and agents are held to rates. `off` is for benchmarks alone.',
+  },
 } as const satisfies Record<string, Variable>;
 
 export type VariableName = keyof typeof variables;
@@ -162,6 +166,7 @@ export interface Settings {
   readonly trustedAuthHost?: string;
   readonly trustProxy: number;
   readonly logLevel: (typeof logLevels)[number];
+  readonly limits: 'on' | 'off';
 }
 
 export interface Config extends Settings {
@@ -226,6 +231,7 @@ function toSettings(parsed: v.InferOutput<typeof Environment>): Settings {
     ...(parsed.TRUSTED_AUTH_HOST !== undefined && { trustedAuthHost: parsed.TRUSTED_AUTH_HOST }),
     trustProxy: parsed.TRUST_PROXY,
     logLevel: parsed.LOG_LEVEL,
+    limits: parsed.LIMITS,
   };
 }
 
@@ -318,6 +324,7 @@ export function describeConfig(environment: Environment): ShownVariable[] {
     MAIL_FROM: settings.mailFrom,
     TRUST_PROXY: String(settings.trustProxy),
     LOG_LEVEL: settings.logLevel,
+    LIMITS: settings.limits,
   };
   return names.map((name) => {
     const text = effective[name] ?? input[name];

@@ -10,13 +10,12 @@ export interface ServeOptions {
   print: (line: string) => void;
   /** Aborted to stop: SIGTERM, Ctrl+C. */
   signal: AbortSignal;
-  rates?: 'on' | 'off';
 }
 
 /** Runs the server until `signal`. Resolves when it has stopped; everything acknowledged is on disk. */
-export async function serve(config: Config, { print, signal, rates }: ServeOptions): Promise<void> {
+export async function serve(config: Config, { print, signal }: ServeOptions): Promise<void> {
   const began = performance.now();
-  const app = await startApp(config, rates === undefined ? {} : { rates });
+  const app = await startApp(config);
   const seconds = ((performance.now() - began) / 1_000).toFixed(1);
   print(await banner(app, config, seconds));
   await new Promise<void>((resolve) => {

@@ -188,7 +188,7 @@ describe('kill -9 in the middle of 2,000 concurrent sends', () => {
   });
 
   it('leaves projections that equal those made again from the events, field by field', async () => {
-    const store = await openStore({ dataDir: server.dataDir });
+    const store = await openStore({ dataDir: server.dataDir, whenOwned: 'join' });
     try {
       const read = async () => ({
         conversations: await ConversationModel.find().sort({ _id: 1 }).lean(),
