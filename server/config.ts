@@ -141,7 +141,7 @@ export const variables = {
   },
 } as const satisfies Record<string, Variable>;
 
-export type VariableName = keyof typeof variables;
+type VariableName = keyof typeof variables;
 const names = Object.keys(variables) as VariableName[];
 
 const Environment = v.object(

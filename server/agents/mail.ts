@@ -1,4 +1,3 @@
-import { createTransport } from 'nodemailer';
 import * as v from 'valibot';
 import { limits } from '../../shared/limits.js';
 import { Id } from '../../shared/text.js';
@@ -50,6 +49,8 @@ export function agentMailJob(deps: AgentMailDeps): DefinedJob<{ linkId: string }
     if (!link || link.email === null || deps.smtpUrl === undefined) return;
     if (link.usedAt || link.revokedAt || link.expiresAt.getTime() <= Date.now()) return;
     const letter = link.kind === 'reset' ? await resetLetter(deps, link) : await invitationLetter(deps, link);
+    // Loaded when there is mail to send: a start does not wait for it.
+    const { createTransport } = await import('nodemailer');
     const transport = createTransport({
       url: deps.smtpUrl,
       connectionTimeout: answerWithinMs,

@@ -21,7 +21,7 @@ export interface FoundContact {
  * The contacts that a word on the command line may mean: an id, an e-mail address or a telephone number. The one whose
  * address or number is proved comes first.
  */
-export async function findContacts(scope: Scope, word: string): Promise<FoundContact[]> {
+async function findContacts(scope: Scope, word: string): Promise<FoundContact[]> {
   if (/^[0-9a-f]{8}-[0-9a-f-]{27}$/i.test(word)) return [await describe(scope, word, false)];
   const type = word.includes('@') ? 'email' : 'phone';
   const { defaultCountry } = await getWorkspace(scope);

@@ -62,7 +62,7 @@ const reasonOf = (error: unknown): string =>
   (error instanceof Error ? error.message : 'unknown').split('\n')[0]?.slice(0, 120) ?? '';
 
 /** One record that was parsed already. */
-export function recordLeg(value: unknown, place: string, zone: Zone): ReadLeg {
+function recordLeg(value: unknown, place: string, zone: Zone): ReadLeg {
   const parsed = v.safeParse(Record, value);
   if (!parsed.success) return { broken: { place, problem: 'not a FreeSWITCH record: it has no variables' } };
   const record = parsed.output;

@@ -176,7 +176,8 @@ describe('files on the disk', () => {
   // A disk of one megabyte: needs the right to mount one.
   const disk = join('/tmp', `threadline-small-disk-${process.pid}`);
   mkdirSync(disk, { recursive: true });
-  const isMounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', disk]).status === 0;
+  const [mount, unmount] = ['mount', 'umount'];
+  const isMounted = spawnSync(mount, ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', disk]).status === 0;
   it.skipIf(!isMounted)(
     'say that the disk is full, leave nothing half-written, and go on when there is room',
     async () => {
@@ -190,7 +191,7 @@ describe('files on the disk', () => {
         expect(await codeOf(put(scope, Buffer.alloc(200_000, 2)))).toBe('done');
       } finally {
         await openBlobs({ dataDir: store.dataDir });
-        spawnSync('umount', [disk]);
+        spawnSync(unmount, [disk]);
       }
     },
   );
