@@ -21,6 +21,15 @@ export default defineConfig({
         },
       },
       {
+        // MongoDB's own tests of its drivers against the embedded store: `npm run test:store`.
+        test: {
+          ...common,
+          name: 'store',
+          include: ['test/store/unified/**/*.spec.ts'],
+          fileParallelism: false,
+        },
+      },
+      {
         // Real Chromium, real server processes: one after another, so that they do not slow each other down.
         test: {
           ...common,

@@ -42,7 +42,7 @@ const uriOf = (socketPath: string) =>
 
 /** The worker's file: beside this one when built; from TypeScript it is bundled once for each state of its sources. */
 async function workerFile(): Promise<string> {
-  const built = fileURLToPath(new URL('./small/worker.js', import.meta.url));
+  const built = fileURLToPath(new URL('./embedded/worker.js', import.meta.url));
   if (!import.meta.url.endsWith('.ts')) return built;
   const { build } = await import('esbuild');
   const { outputFiles } = await build({

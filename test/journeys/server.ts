@@ -85,7 +85,7 @@ export async function startServer(env: Record<string, string> = {}): Promise<Ser
     dataDir,
     output: () => printed,
     setupToken() {
-      const token = /\/setup#(?:token=)?([0-9A-Za-z_-]{20,100})/.exec(printed)?.[1];
+      const token = /#setup=([0-9A-Za-z_-]{20,100})/.exec(printed)?.[1];
       if (!token) throw new Error(`no set-up link in:\n${printed}`);
       return token;
     },
