@@ -182,10 +182,6 @@ export async function changeContact(
     publishNotice({ type: 'contact', workspaceId: scope.workspaceId, contactId: headId });
 }
 
-/** Blocks or unblocks: a blocked contact's messages are refused with `blocked`. @throws AppError `contact_not_found` */
-export const blockContact = (scope: Scope, contactId: string, blocked: boolean): Promise<void> =>
-  changeContact(scope, contactId, { blocked });
-
 /**
  * Contacts by the beginning of a name's words, of an e-mail address or of a phone number; without a query all, the
  * newest first. One row a group.

@@ -12,13 +12,13 @@ import {
 } from './model.js';
 
 /** A contact's fields as they are shown for its whole group. */
-export type ShownFields = Record<FieldName, string | null>;
+type ShownFields = Record<FieldName, string | null>;
 
 /**
  * Fields are kept for each contact, and shown by what the head prefers: an edit of the head's after all merges, else
  * what the newest merge that spoke of the field preferred, else the head's, else the first that has one.
  */
-export function shownFields(
+function shownFields(
   head: ContactRow,
   members: readonly ContactRow[],
   merges: readonly MergeRow[],

@@ -6,7 +6,7 @@ export type FieldName = keyof ContactFields;
 export const fieldNames = ['name', 'company', 'city', 'language', 'timeZone'] as const satisfies FieldName[];
 
 /** A field as somebody filled it in; `at` tells an edit after a merge from what the merge preferred. */
-export interface FieldValue {
+interface FieldValue {
   value: string | null;
   at: Date;
 }

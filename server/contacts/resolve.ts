@@ -73,7 +73,7 @@ export async function resolveOrCreate(scope: Scope, arrival: Arrival): Promise<R
   return { contactId: await gatheringContact(scope, arrival, value), verified: false };
 }
 
-export const hasProof = (row: IdentityRow, proof: Proof, importId?: string): boolean =>
+const hasProof = (row: IdentityRow, proof: Proof, importId?: string): boolean =>
   row.proofs.some((one) => one.proof === proof && one.importId === importId);
 
 const proofsKept = 20;

@@ -58,7 +58,7 @@ async function replyOf(
 }
 
 /** The customer's newest letter of a conversation: the one that a reply answers. */
-export async function answeredLetter(
+async function answeredLetter(
   scope: Pick<Scope, 'workspaceId'>,
   conversationId: string,
 ): Promise<EventBody<'email'> | null> {

@@ -16,7 +16,7 @@ export interface JobStore {
   settle(job: JobRow, change: Settlement): Promise<boolean>;
 }
 
-export type Settlement =
+type Settlement =
   | { state: 'done'; at: Date }
   | { state: 'waiting'; dueAt: Date; error: string }
   | { state: 'dead'; at: Date; error: string }

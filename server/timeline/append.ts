@@ -83,5 +83,3 @@ function orThrow(settled: Settled): Exclude<Settled, { error: unknown }> {
 
 /** Resolves when nothing is waiting or being written: for a graceful stop, and for tests. */
 export const appendsSettled = (): Promise<void> => writer.idle();
-/** How many drafts wait for the next batch. */
-export const appendsWaiting = (): number => writer.waiting;

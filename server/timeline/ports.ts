@@ -8,7 +8,7 @@ import type { StoredEvent } from './model.js';
 
 export type ConversationState = ConversationRowDocument;
 
-export interface EventKey {
+interface EventKey {
   workspaceId: string;
   dedupeKey: string;
 }

@@ -139,10 +139,3 @@ export async function timelineFilter(
   if (moved.to.length === 0) return kept;
   return { $or: [kept, { workspaceId, _id: { $in: moved.to }, erased: { $ne: 'undone' } }] };
 }
-
-/** One event of the workspace. @throws AppError `not_found` */
-export async function readEvent(scope: Pick<Scope, 'workspaceId'>, eventId: string): Promise<StoredEvent> {
-  const event = await EventModel.findOne({ _id: eventId, workspaceId: scope.workspaceId }).lean();
-  if (!event) throw new AppError('not_found');
-  return event;
-}

@@ -20,7 +20,7 @@ export interface Writer {
   readonly waiting: number;
 }
 
-export interface Appended {
+interface Appended {
   event: StoredEvent;
   /** False for a retry: `event` is the first one. */
   isFirst: boolean;

@@ -36,24 +36,6 @@ export async function listWorkspaces(limit = 1_000): Promise<WorkspaceRow[]> {
   return WorkspaceModel.find().sort({ createdAt: 1, _id: 1 }).limit(limit).lean();
 }
 
-/** @throws AppError `not_found`, `bad_request` */
-export async function changeWorkspace(
-  scope: Pick<Scope, 'workspaceId'>,
-  changes: { name?: string; defaultCountry?: string },
-): Promise<WorkspaceRow> {
-  const set = {
-    ...(changes.name !== undefined && { name: changes.name }),
-    ...(changes.defaultCountry !== undefined && { defaultCountry: checkedCountry(changes.defaultCountry) }),
-  };
-  const row = await WorkspaceModel.findOneAndUpdate(
-    { _id: scope.workspaceId },
-    { $set: set },
-    { returnDocument: 'after' },
-  ).lean();
-  if (!row) throw new AppError('not_found');
-  return row;
-}
-
 function checkedCountry(country: string): string {
   const upper = country.toUpperCase();
   if (!/^[A-Z]{2}$/.test(upper)) throw new AppError('bad_request', { field: 'defaultCountry' });
