@@ -1,8 +1,7 @@
 // Builds the widget: the loader under its stable name, the panel and what it loads under hashed ones, each with its
 // brotli form beside it. esbuild and not Vite: Vite would add its preload helper to the loader.
-import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync, constants } from 'node:zlib';
 import * as esbuild from 'esbuild';
@@ -88,16 +87,24 @@ export async function buildWidget({ outDir = join(root, 'dist/widget'), minify =
     tsconfigRaw: { compilerOptions: { experimentalDecorators: true, useDefineForClassFields: false } },
     logLevel: 'warning',
   };
-  const { outputFiles } = await esbuild.build({
+  const { outputFiles, metafile } = await esbuild.build({
     ...common,
     entryPoints: [join(root, 'widget/panel.ts')],
     format: 'esm',
+    splitting: true,
+    outdir: join(outDir, 'assets'),
+    entryNames: '[name]-[hash]',
+    chunkNames: '[name]-[hash]',
+    metafile: true,
     write: false,
     plugins: [cssAsText, ownPolicyName, limitsAsNumbers(await readLimits())],
   });
-  const code = minify ? withoutTemplateSpace(outputFiles[0].text) : outputFiles[0].text;
-  const name = `panel-${createHash('sha256').update(code).digest('base64url').slice(0, 10)}.js`;
-  writeFileSync(join(outDir, 'assets', name), code);
+  for (const { path, text } of outputFiles) writeFileSync(path, minify ? withoutTemplateSpace(text) : text);
+  const entry = Object.entries(metafile.outputs).find(([, { entryPoint }]) =>
+    entryPoint?.endsWith('widget/panel.ts'),
+  );
+  if (!entry) throw new Error('The panel was not built.');
+  const name = basename(entry[0]);
   const { outputFiles: loaderFiles } = await esbuild.build({
     ...common,
     entryPoints: [join(root, 'widget/loader.ts')],

@@ -108,27 +108,29 @@ function start(script: HTMLScriptElement, inboxId: string, early: readonly Call[
 
   const api = {
     open: () => withPanel((handle) => handle.open()),
-    close: () => panel && withPanel((handle) => handle.close()),
+    close: () => panel !== undefined && withPanel((handle) => handle.close()),
     toggle: () => withPanel((handle) => handle.toggle()),
     identify(source: IdentitySource) {
       identity = source;
-      if (panel) withPanel((handle) => handle.identify(source));
+      if (panel !== undefined) void withPanel((handle) => handle.identify(source));
     },
     signOut() {
       identity = undefined;
-      return panel || readKept(inboxId).token ? withPanel((handle) => handle.signOut()) : undefined;
+      return panel !== undefined || readKept(inboxId).token
+        ? withPanel((handle) => handle.signOut())
+        : undefined;
     },
     setLocale(next: string) {
       locale = next;
       draw();
-      if (panel) withPanel((handle) => handle.setLocale());
+      if (panel !== undefined) void withPanel((handle) => handle.setLocale());
     },
     on(event: ThreadlineEvent, listener: Listener) {
       listeners.set(event, (listeners.get(event) ?? new Set()).add(listener));
     },
     off: (event: ThreadlineEvent, listener: Listener) => listeners.get(event)?.delete(listener),
     destroy() {
-      if (panel) withPanel((handle) => handle.destroy());
+      if (panel !== undefined) void withPanel((handle) => handle.destroy());
       host.remove();
       delete window.Threadline;
     },
@@ -150,11 +152,11 @@ function start(script: HTMLScriptElement, inboxId: string, early: readonly Call[
   // Somebody who wrote here before: one small question in idle time.
   if (kept.token) {
     setTimeout(() => {
-      if (panel) return;
+      if (panel !== undefined) return;
       fetch(`${base}v1/visitor/unread`, { headers: { authorization: `Bearer ${kept.token}` } })
         .then((answer) => answer.json())
         .then(({ unread: count = 0 }: { unread?: number }) => {
-          if (!panel) shell.setUnread(count);
+          if (panel === undefined) shell.setUnread(count);
         })
         .catch((error) => shell.emit('error', error));
     }, 2_000);

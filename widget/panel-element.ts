@@ -1,11 +1,12 @@
 import { html, nothing } from 'lit/html.js';
+import type { FileRef } from '../shared/events/parts.js';
 import { byteLength, codePointLength } from '../shared/length.js';
 import { limits } from '../shared/limits.js';
 import type { Client } from './client.js';
-import { emailForm } from './parts/form.js';
+import type { Extras } from './extras.js';
 import { icon } from './parts/icons.js';
 import { type Item, itemsOf } from './parts/items.js';
-import { bubble, files } from './parts/message.js';
+import { bubble } from './parts/message.js';
 import { face, faces } from './parts/people.js';
 import { timesOf } from './parts/time.js';
 import { View } from './parts/view.js';
@@ -13,9 +14,7 @@ import { readKept, type Shell } from './shell.js';
 import { keep } from './storage.js';
 import sheetText from './styles/panel.css';
 import { type Text, textsOf } from './texts/text.js';
-import { fileAddresses, type Upload, upload } from './upload.js';
 
-const emoji = [...'😀😊😂😍😉🤔😢😡👍👎👋🙏👏💪🎉❤🔥⭐✅❌❓⏰📦🚲'];
 const phone = matchMedia('(max-width: 480px)');
 /** From here on older messages are asked for before the visitor reaches the top. */
 const nearTop = 120;
@@ -37,19 +36,16 @@ export class ThreadlinePanel extends View {
   #isMenuOpen = false;
   #isEmojiOpen = false;
   #hasClaimed = false;
-  #isEmailWrong = false;
-  #uploads: Upload[] = [];
+  #extras: Extras | null = null;
   #error = '';
   #newAfter = 0;
   #atBottom = true;
   #lastItem = '';
   #height = 0;
   #peek: { name: string; place: number; text: string } | null = null;
-  #addresses!: ReturnType<typeof fileAddresses>;
 
   connectedCallback(): void {
     this.dress(sheetText);
-    this.#addresses ??= fileAddresses(this.shell.base, () => this.client.token());
     phone.addEventListener('change', this.#fit);
     visualViewport?.addEventListener('resize', this.#fit);
   }
@@ -57,7 +53,7 @@ export class ThreadlinePanel extends View {
   disconnectedCallback(): void {
     phone.removeEventListener('change', this.#fit);
     visualViewport?.removeEventListener('resize', this.#fit);
-    this.#addresses.forget();
+    this.#extras?.forget();
   }
 
   get isOpen(): boolean {
@@ -74,7 +70,10 @@ export class ThreadlinePanel extends View {
       this.#fit();
     }
     this.requestUpdate();
-    if (byVisitor) void this.updateComplete.then(() => this.#focus());
+    void this.updateComplete.then(() => {
+      if (byVisitor) this.#focus();
+      return this.#loadExtras();
+    });
   }
 
   hide(): void {
@@ -94,7 +93,7 @@ export class ThreadlinePanel extends View {
       (one) => one.kind === 'message',
     );
     if (this.#open || event?.kind !== 'message' || event.direction !== 'out') return;
-    const name = this.#nameOf(event.actor);
+    const name = this.nameOf(event.actor);
     this.#peek = { ...name, text: event.body.text || event.body.attachments[0]?.name || '' };
     this.requestUpdate();
   }
@@ -106,16 +105,32 @@ export class ThreadlinePanel extends View {
     this.#view = 'chat';
     this.#peek = null;
     this.#error = '';
-    for (const one of this.#uploads) one.abort();
-    this.#uploads = [];
-    this.#addresses.forget();
+    this.#extras?.forget();
     const field = this.#field;
     if (field) field.value = '';
     this.requestUpdate();
   }
 
-  #text: Text = textsOf('en');
-  #times = timesOf('en', this.#text);
+  /** What few need, or need later: comes after the first look, or with the wish for it. */
+  async #loadExtras(): Promise<Extras> {
+    const { createExtras } = await import('./extras.js');
+    this.#extras ??= createExtras(this);
+    this.requestUpdate();
+    return this.#extras;
+  }
+
+  #attach(files: File[]): void {
+    void this.#loadExtras().then((extras) => extras.attach(files));
+  }
+
+  /** Says above the composer what went wrong. */
+  complain(words: string): void {
+    this.#error = words;
+    this.requestUpdate();
+  }
+
+  text: Text = textsOf('en');
+  times = timesOf('en', this.text);
 
   get #field(): HTMLTextAreaElement | null {
     return this.renderRoot.querySelector('textarea');
@@ -125,11 +140,11 @@ export class ThreadlinePanel extends View {
     return this.client.conversations.find(({ id }) => id === this.#thread);
   }
 
-  #nameOf(actor: { type: string; id?: string }): { name: string; place: number } {
+  nameOf(actor: { type: string; id?: string }): { name: string; place: number } {
     const { inbox } = this.client.session ?? {};
     const place = inbox?.availability.agents.findIndex(({ id }) => id === actor.id) ?? -1;
     const [first] = inbox?.availability.agents[place]?.name.split(' ') ?? [];
-    return { name: first ?? inbox?.name ?? this.#text('chat'), place };
+    return { name: first ?? inbox?.name ?? this.text('chat'), place };
   }
 
   #focus(): void {
@@ -151,8 +166,8 @@ export class ThreadlinePanel extends View {
 
   protected override willUpdate(): void {
     const locale = this.shell.locale();
-    this.#text = textsOf(locale);
-    this.#times = timesOf(locale, this.#text);
+    this.text = textsOf(locale);
+    this.times = timesOf(locale, this.text);
     const { delivery, conversations, session } = this.client;
     const begun = this.#thread === null ? undefined : delivery.state.begun[this.#thread];
     if (begun) this.#thread = begun;
@@ -231,20 +246,20 @@ export class ThreadlinePanel extends View {
   #problem(text: string): string {
     const count = codePointLength(text);
     if (count > limits.messageCodePoints) {
-      return this.#text('tooLong', { limit: limits.messageCodePoints, count });
+      return this.text('tooLong', { limit: limits.messageCodePoints, count });
     }
-    return byteLength(text) > limits.messageBytes ? this.#text('tooManyBytes') : '';
+    return byteLength(text) > limits.messageBytes ? this.text('tooManyBytes') : '';
   }
 
   #canSend(): boolean {
     const text = this.#field?.value ?? '';
-    const isReady = this.#uploads.every(({ file }) => file);
-    return isReady && (text.trim() !== '' || this.#uploads.length > 0) && !this.#problem(text);
+    const { isReady = true, files = [] } = this.#extras?.attached() ?? {};
+    return isReady && (text.trim() !== '' || files.length > 0) && !this.#problem(text);
   }
 
   #send(text: string = this.#field?.value ?? ''): void {
-    const attachments = this.#uploads.flatMap(({ file }) => (file ? [file] : []));
-    const clientId = this.client.write(this.#thread, text.trim(), attachments);
+    const clientId = this.client.write(this.#thread, text.trim(), this.#extras?.attached().files ?? []);
+    this.#extras?.detach();
     this.#thread ??= `new:${clientId}`;
     this.#atBottom = true;
     this.requestUpdate();
@@ -256,7 +271,6 @@ export class ThreadlinePanel extends View {
     if (this.#thread && this.client.isOnline) this.#tellTyping(false);
     const draftOf = this.#thread ?? '';
     this.#send();
-    this.#uploads = [];
     this.#error = '';
     if (this.#field) this.#field.value = '';
     keep(this.shell.inboxId, { drafts: { ...readKept(this.shell.inboxId).drafts, [draftOf]: '' } });
@@ -292,34 +306,11 @@ export class ThreadlinePanel extends View {
     this.renderRoot.querySelector<HTMLElement>(opener)?.focus();
   };
 
-  #attach(chosen: Iterable<File>): void {
-    this.#error = '';
-    for (const one of chosen) {
-      if (this.#uploads.length >= limits.attachmentsPerMessage) {
-        this.#error = this.#text('filesTooMany', { limit: limits.attachmentsPerMessage });
-        break;
-      }
-      if (one.size > limits.attachmentBytes) {
-        const limit = limits.attachmentBytes / 1024 / 1024;
-        this.#error = this.#text('fileTooLarge', { name: one.name, limit });
-        continue;
-      }
-      const made = upload(
-        this.shell.base,
-        () => this.client.token(),
-        one,
-        () => this.requestUpdate(),
-      );
-      this.#uploads = [...this.#uploads, made];
-    }
-    this.requestUpdate();
-  }
-
   protected override render(): unknown {
     if (!this.#open) return this.#renderPeek();
     const { session } = this.client;
     const isFull = phone.matches;
-    const text = this.#text;
+    const text = this.text;
     return html`<section
       class="panel ${isFull ? 'full' : ''}"
       role="dialog"
@@ -329,7 +320,7 @@ export class ThreadlinePanel extends View {
       dir=${getComputedStyle(document.documentElement).direction}
       @keydown=${this.#onEscape}
     >
-      ${this.#view === 'list' ? this.#renderList() : this.#renderChat(session?.inbox)}
+      ${this.#view === 'list' ? this.#extras?.list((id) => this.#choose(id), this.#closeButton()) : this.#renderChat(session?.inbox)}
       <p class="hid" role="status">${this.#statusWords()}</p>
       ${
         this.#isMenuOpen
@@ -372,7 +363,7 @@ export class ThreadlinePanel extends View {
       <button
         type="button"
         class="ib"
-        aria-label=${this.#text('dismiss')}
+        aria-label=${this.text('dismiss')}
         @click=${() => {
           this.#peek = null;
           this.requestUpdate();
@@ -387,22 +378,22 @@ export class ThreadlinePanel extends View {
   #statusWords(): string {
     const { delivery, isOnline, session, typing } = this.client;
     const last = delivery.state.outbox.at(-1);
-    if (last?.state === 'refused') return this.#text('notSent');
-    if (!isOnline && session) return this.#text('noConnection');
-    if (last && last.state !== 'sent') return this.#text('sending');
+    if (last?.state === 'refused') return this.text('notSent');
+    if (!isOnline && session) return this.text('noConnection');
+    if (last && last.state !== 'sent') return this.text('sending');
     const name = typing[this.#thread ?? ''];
-    return name === undefined ? '' : this.#text('typing', { name });
+    return name === undefined ? '' : this.text('typing', { name });
   }
 
   #closeButton = (): unknown =>
-    html`<button type="button" class="ib" aria-label=${this.#text('close')} @click=${() => this.hide()}>
+    html`<button type="button" class="ib" aria-label=${this.text('close')} @click=${() => this.hide()}>
       ${icon('x')}
     </button>`;
 
   #renderChat(
     inbox: { name: string; availability: { online: boolean; agents: { name: string }[] } } | undefined,
   ) {
-    const text = this.#text;
+    const text = this.text;
     const names = inbox?.availability.agents.map(({ name }) => name) ?? [];
     const isThere = inbox?.availability.online ?? false;
     return html`<header>
@@ -439,7 +430,7 @@ export class ThreadlinePanel extends View {
 
   #renderBar(): unknown {
     const { refusal, isOnline, session, delivery } = this.client;
-    const text = this.#text;
+    const text = this.text;
     if (refusal) {
       const key = refusal.code === 'protocol_too_old' ? 'reload' : 'unavailable';
       return html`<div class="bar">${icon('cloud')}<span>${text(key)}</span></div>`;
@@ -457,35 +448,19 @@ export class ThreadlinePanel extends View {
   }
 
   #renderForm(): unknown {
-    const done = (said: { email: string; name?: string } | null): void => {
-      this.#isEmailWrong = !said;
+    const done = (): void => {
+      this.#hasClaimed = true;
       this.requestUpdate();
-      if (!said) {
-        void this.updateComplete.then(() =>
-          this.renderRoot.querySelector<HTMLElement>('[name=email]')?.focus(),
-        );
-        return;
-      }
-      this.client.request('claim', said).then(
-        () => {
-          this.#hasClaimed = true;
-          this.requestUpdate();
-          void this.updateComplete.then(() => this.#focus());
-        },
-        () => {
-          this.#isEmailWrong = true;
-          this.requestUpdate();
-        },
-      );
+      void this.updateComplete.then(() => this.#focus());
     };
-    return html`<div class="body">${emailForm(this.#text, this.#isEmailWrong, done)}</div>`;
+    return html`<div class="body">${this.#extras?.form(done)}</div>`;
   }
 
   #renderConversation(): unknown {
     const { delivery, session, typing } = this.client;
     const thread = delivery.state.threads[this.#thread ?? ''];
     const outgoing = delivery.state.outbox.filter((item) => item.thread === this.#thread);
-    const items = itemsOf(thread, outgoing, this.#newAfter, this.#times.sameDay);
+    const items = itemsOf(thread, outgoing, this.#newAfter, this.times.sameDay);
     const isEmpty = this.#thread === null;
     const last = items.at(-1);
     // Only a new message of theirs is announced: not history, not the visitor's own echo, not a state.
@@ -496,7 +471,7 @@ export class ThreadlinePanel extends View {
     return html`<div
         class="body chat"
         tabindex="0"
-        aria-label=${this.#text('messages')}
+        aria-label=${this.text('messages')}
         role="group"
         @scroll=${this.#onScroll}
       >
@@ -531,7 +506,7 @@ export class ThreadlinePanel extends View {
     if (!inbox) return html`<div class="hello"></div>`;
     const { online, agents } = inbox.availability;
     const names = agents.map(({ name }) => name);
-    const text = this.#text;
+    const text = this.text;
     const joined = new Intl.ListFormat(/^ru\b/i.test(this.shell.locale()) ? 'ru' : 'en').format(
       names.slice(0, 3).map((name) => name.split(' ')[0] ?? ''),
     );
@@ -555,53 +530,43 @@ export class ThreadlinePanel extends View {
     </div>`;
   }
 
+  #files(refs: readonly FileRef[] = [], from: string = this.text('you')): unknown {
+    return refs.length ? this.#extras?.files(refs, from) : nothing;
+  }
+
   #renderItem(item: Item): unknown {
-    const text = this.#text;
-    const view = {
-      addresses: this.#addresses,
-      text,
-      locale: this.shell.locale(),
-      onFailure: () => {
-        this.#error = text('noConnection');
-        this.requestUpdate();
-      },
-      onLoad: () => this.requestUpdate(),
-    };
+    const text = this.text;
     switch (item.type) {
       case 'day':
-        return html`<p class="dsep">${this.#times.day(item.at)}</p>`;
+        return html`<p class="dsep">${this.times.day(item.at)}</p>`;
       case 'new':
         return html`<p class="dsep new">${text('newMessages')}</p>`;
       case 'status': {
-        const { name } = this.#nameOf(item.event.actor);
+        const { name } = this.nameOf(item.event.actor);
         const key = item.event.body.to === 'open' ? 'reopened' : 'closedBy';
-        return html`<p class="sysn">${text(key, { name, time: this.#times.time(item.event.occurredAt) })}</p>`;
+        return html`<p class="sysn">${text(key, { name, time: this.times.time(item.event.occurredAt) })}</p>`;
       }
       case 'theirs': {
         const { event, isFirst, isLast } = item;
-        const { name, place } = this.#nameOf(event.actor);
+        const { name, place } = this.nameOf(event.actor);
         return html`<div class="m ag">
           ${isLast ? face(name, place) : html`<span></span>`}
           <div>
             ${
               isFirst
                 ? html`<p class="nm">
-                    ${name} <time datetime=${event.occurredAt}>${this.#times.time(event.occurredAt)}</time>
+                    ${name} <time datetime=${event.occurredAt}>${this.times.time(event.occurredAt)}</time>
                   </p>`
                 : html`<span class="hid">${name}</span>`
             }
-            ${bubble(event.erased ? text('erased') : event.body.text)}${files(event.body?.attachments ?? [], name, view)}
+            ${bubble(event.erased ? text('erased') : event.body.text)}${this.#files(event.body?.attachments, name)}
           </div>
         </div>`;
       }
       case 'own': {
         const { event, state } = item;
         return html`<div class="m me">
-          <span class="hid">${text('you')}</span>${bubble(event.erased ? text('erased') : event.body.text)}${files(
-            event.body?.attachments ?? [],
-            text('you'),
-            view,
-          )}${
+          <span class="hid">${text('you')}</span>${bubble(event.erased ? text('erased') : event.body.text)}${this.#files(event.body?.attachments)}${
             state
               ? html`<p class="st">${icon(state === 'seen' ? 'seen' : 'check')}${text(state)}</p>`
               : nothing
@@ -611,7 +576,7 @@ export class ThreadlinePanel extends View {
       case 'outgoing': {
         const { body } = item.item;
         return html`<div class="m me ${item.item.state === 'refused' ? 'fail' : item.item.state === 'sent' ? '' : 'waiting'}">
-          <span class="hid">${text('you')}</span>${bubble(body.text)}${files(body.attachments, text('you'), view)}${
+          <span class="hid">${text('you')}</span>${bubble(body.text)}${this.#files(body.attachments)}${
             item.shows ? this.#renderState(item.item) : nothing
           }
         </div>`;
@@ -620,7 +585,7 @@ export class ThreadlinePanel extends View {
   }
 
   #renderState(item: { clientId: string; state: string; error?: { code: string } }): unknown {
-    const text = this.#text;
+    const text = this.text;
     const { delivery, isOnline } = this.client;
     if (item.state === 'refused') {
       const isBlocked = item.error?.code === 'blocked';
@@ -647,15 +612,9 @@ export class ThreadlinePanel extends View {
   }
 
   #renderComposer(): unknown {
-    const text = this.#text;
+    const text = this.text;
     const isRefused = this.client.refusal !== null;
-    return html`${
-      this.#uploads.length
-        ? html`<div class="ups">
-              ${this.#uploads.map((one) => this.#renderUpload(one))}
-            </div>`
-        : nothing
-    }
+    return html`${this.#extras?.uploads()}
       ${
         this.#error
           ? html`<p class="err" id="problem" role="alert">${icon('alert')}${this.#error}</p>`
@@ -668,7 +627,7 @@ export class ThreadlinePanel extends View {
           hidden
           @change=${(event: Event) => {
             if (!(event.target instanceof HTMLInputElement)) return;
-            this.#attach(event.target.files ?? []);
+            this.#attach([...(event.target.files ?? [])]);
             event.target.value = '';
           }}
         />
@@ -695,7 +654,7 @@ export class ThreadlinePanel extends View {
             const pasted = event.clipboardData?.files;
             if (!pasted?.length) return;
             event.preventDefault();
-            this.#attach(pasted);
+            this.#attach([...pasted]);
           }}
         ></textarea>
         <button
@@ -712,15 +671,7 @@ export class ThreadlinePanel extends View {
           ${icon('smile')}
         </button>
         <button class="send" aria-label=${text('send')} aria-disabled=${!this.#canSend()}>${icon('up')}</button>
-        ${
-          this.#isEmojiOpen
-            ? html`<div class="emo">
-                ${emoji.map(
-                  (one) => html`<button type="button" @click=${() => this.#insert(one)}>${one}</button>`,
-                )}
-              </div>`
-            : nothing
-        }
+        ${this.#isEmojiOpen ? this.#extras?.emoji((one) => this.#insert(one)) : nothing}
       </form>`;
   }
 
@@ -730,56 +681,5 @@ export class ThreadlinePanel extends View {
     field?.focus();
     field?.setRangeText(one, field.selectionStart, field.selectionEnd, 'end');
     this.#onInput();
-  }
-
-  #renderUpload(one: Upload): unknown {
-    const text = this.#text;
-    const { name } = one;
-    const drop = (): void => {
-      one.abort();
-      this.#uploads = this.#uploads.filter((other) => other !== one);
-      this.requestUpdate();
-    };
-    return html`<div class="file" .style=${`--p:${one.file ? 0 : one.progress}`}>
-      ${icon(one.failed ? 'alert' : 'file')}<span class="cut"
-        >${one.failed ? text('fileFailed', { name }) : one.file ? name : text('uploading', { name })}</span
-      >
-      ${one.failed ? html`<button type="button" class="lk" @click=${one.retry}>${text('tryAgain')}</button>` : nothing}
-      <button type="button" class="ib" aria-label="${text('remove')} ${name}" @click=${drop}>${icon('x')}</button>
-    </div>`;
-  }
-
-  #renderList(): unknown {
-    const text = this.#text;
-    const { conversations, delivery } = this.client;
-    return html`<header>
-        <div class="ttl"><h2 id="title">${text('conversations')}</h2></div>
-        ${this.#closeButton()}
-      </header>
-      <div class="body lst">
-        ${conversations.map(({ id, subject, unread, lastAt, status }) => {
-          const message = delivery.state.threads[id]?.events.findLast((event) => event.kind === 'message');
-          const agent =
-            message?.kind === 'message' && message.direction === 'out'
-              ? this.#nameOf(message.actor)
-              : this.#nameOf({ type: 'agent' });
-          return html`<button type="button" class="li ${unread ? 'un' : ''}" @click=${() => this.#choose(id)}>
-            ${face(agent.name, agent.place)}
-            <span class="l2"
-              ><span class="r1"
-                ><b class="cut" dir="auto">${subject || text('noSubject')}</b
-                ><time datetime=${lastAt}>${this.#times.brief(lastAt)}</time></span
-              ><span class="r2"
-                ><span class="cut" dir="auto"
-                  >${message?.kind === 'message' ? message.body.text : status === 'closed' ? text('isClosed') : ''}</span
-                >${unread ? html`<span class="cnt">${unread}</span>` : nothing}</span
-              ></span
-            >
-          </button>`;
-        })}
-      </div>
-      <div class="new">
-        <button type="button" class="btn" @click=${() => this.#choose(null)}>${text('newConversation')}</button>
-      </div>`;
   }
 }

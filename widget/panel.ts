@@ -3,6 +3,7 @@ import { ThreadlinePanel } from './panel-element.js';
 import type { PanelHandle, Shell } from './shell.js';
 import { storageKey } from './shell.js';
 import { outboxStorage } from './storage.js';
+import { loadTexts } from './texts/text.js';
 import { readTouch } from './touch.js';
 import { openWire } from './wire.js';
 
@@ -100,9 +101,13 @@ export function mount(shell: Shell, options: MountOptions = {}): PanelHandle {
     { signal },
   );
 
+  /** A catalogue that does not come leaves the panel in English; the site is told. */
+  const speak = (): Promise<void> => loadTexts(shell.locale()).catch((error) => shell.emit('error', error));
+
   const handle: PanelHandle = {
-    open(byVisitor = false) {
+    async open(byVisitor = false) {
       start();
+      await speak();
       panel.show(byVisitor);
     },
     close: () => panel.hide(),
@@ -111,7 +116,10 @@ export function mount(shell: Shell, options: MountOptions = {}): PanelHandle {
     async signOut() {
       await client.signOut(shell.base);
     },
-    setLocale: () => panel.requestUpdate(),
+    async setLocale() {
+      await speak();
+      panel.requestUpdate();
+    },
     destroy() {
       ended.abort();
       panel.hide();

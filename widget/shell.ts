@@ -23,13 +23,13 @@ export interface Shell {
 /** What the loader hands on to the panel once it is there. */
 export interface PanelHandle {
   /** `byVisitor` moves the focus into the panel. */
-  open: (byVisitor?: boolean) => void;
+  open: (byVisitor?: boolean) => Promise<void>;
   close: () => void;
-  toggle: (byVisitor?: boolean) => void;
+  toggle: (byVisitor?: boolean) => Promise<void> | void;
   identify: (source: IdentitySource) => void;
   signOut: () => Promise<void>;
   /** The language of the shell changed. */
-  setLocale: () => void;
+  setLocale: () => Promise<void>;
   destroy: () => void;
 }
 

@@ -1,0 +1,59 @@
+import { html } from 'lit/html.js';
+import type { FileRef } from '../../shared/events/parts.js';
+import type { Text } from '../texts/text.js';
+import type { fileAddresses } from '../upload.js';
+import { icon } from './icons.js';
+
+const sizeOf = (bytes: number, locale: string): string => {
+  const isLarge = bytes >= 1_000_000;
+  const known = Intl.NumberFormat.supportedLocalesOf([locale])[0] ?? 'en';
+  return new Intl.NumberFormat(known, {
+    style: 'unit',
+    unit: isLarge ? 'megabyte' : 'kilobyte',
+    maximumFractionDigits: isLarge ? 1 : 0,
+  }).format(bytes / (isLarge ? 1_000_000 : 1_000));
+};
+
+/** Images that no browser runs scripts in; everything else is a row to download. */
+const pictures = /^image\/(png|jpeg|gif|webp|avif)$/;
+
+export interface FilesView {
+  addresses: ReturnType<typeof fileAddresses>;
+  text: Text;
+  locale: string;
+  onFailure: () => void;
+  /** A picture has come. */
+  onLoad: () => void;
+}
+
+export function files(refs: readonly FileRef[], from: string, view: FilesView): unknown {
+  const { addresses, text } = view;
+  const save = async (ref: FileRef): Promise<void> => {
+    try {
+      const link = document.createElement('a');
+      link.href = await addresses.load(ref.fileId, true);
+      link.download = ref.name;
+      link.click();
+    } catch {
+      view.onFailure();
+    }
+  };
+  return refs.map((ref) => {
+    const isPicture = pictures.test(ref.type);
+    const row = html`${icon('clip')}<span class="cut">${ref.name}</span
+      ><small>${sizeOf(ref.size, view.locale)}</small>`;
+    const known = addresses.known(ref.fileId);
+    // What cannot be shown stays a row; pressing it tries again.
+    if (isPicture && known === undefined) addresses.load(ref.fileId).then(view.onLoad, () => undefined);
+    const content =
+      isPicture && known ? html`<img src=${known} alt=${text('image', { name: from })} />` : row;
+    return html`<button
+      type="button"
+      class=${isPicture && known ? 'pic' : 'file'}
+      aria-label=${text('file', { name: ref.name })}
+      @click=${() => save(ref)}
+    >
+      ${content}
+    </button>`;
+  });
+}
