@@ -3,6 +3,8 @@ import { AppError } from '../../shared/errors.js';
 import { guardShape } from '../../shared/guard.js';
 import { limits } from '../../shared/limits.js';
 
+const bodyWithinMs = 10_000;
+
 /**
  * Reads JSON bodies, and only those: a form or `text/plain`, which a foreign page can send with a visitor's cookies and
  * without asking first, is refused. Nothing compressed is taken, so no small body becomes a large one. The shape is
@@ -24,7 +26,12 @@ export function jsonBodies(): RequestHandler[] {
       if (!req.is('application/json')) {
         throw new AppError('bad_request', { field: 'content-type', problem: 'Send application/json.' });
       }
-      read(req, res, next);
+      // A body this small is here at once, or its sender holds on to a connection for nothing.
+      const timer = setTimeout(() => req.destroy(), bodyWithinMs);
+      read(req, res, (error?: unknown) => {
+        clearTimeout(timer);
+        next(error);
+      });
     },
     (req, _res, next) => {
       guardShape(req.body);

@@ -33,17 +33,20 @@ export interface HttpDeps {
 
 /**
  * The bare server, before anything answers on it. Its limits are against whoever opens connections and says little:
- * headers must be whole within 10 s, a request within 5 minutes (a large file on a slow line), and an idle connection
- * is closed.
+ * headers must be whole within 10 s, a JSON body within 10 more, any request within 5 minutes (a large file on a slow
+ * line), and an idle connection is closed.
  */
 export function createHttpServer(): Server {
-  return createServer({
+  const server = createServer({
     headersTimeout: 10_000,
     requestTimeout: 300_000,
     keepAliveTimeout: 15_000,
     connectionsCheckingInterval: 2_000,
     maxHeaderSize: 16 * 1024,
   });
+  // A reader that takes nothing of its answer; sockets that were upgraded have their own heartbeat.
+  server.setTimeout(120_000);
+  return server;
 }
 
 /** Everything that is answered over HTTP, sockets apart. */

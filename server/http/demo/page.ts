@@ -19,6 +19,9 @@ const bike = (
   <path d="M48 82 82 36h62L104 84 78 30M48 82h56M144 36l28 46M144 36l-5-14h16M66 30h24"/>
 </svg>`;
 
+/** The shop's own icon. */
+export const demoIcon = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 34 34" fill="none" stroke="#b4452c" stroke-width="3"><circle cx="8" cy="21" r="6"/><circle cx="26" cy="21" r="6"/><path d="m8 21 6-10h8l4 10"/></svg>`;
+
 export interface DemoPage {
   language: DemoLanguage;
   publicUrl: string;
@@ -44,6 +47,7 @@ export function demoPage(page: DemoPage): string {
     <meta charset="utf-8">
     <meta name="viewport" content="width=device-width, initial-scale=1">
     <title>${text('title')}</title>
+    <link rel="icon" type="image/svg+xml" href="/demo/icon.svg">
     <link rel="stylesheet" href="/demo/style.css">
   </head>
   <body>

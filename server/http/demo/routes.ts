@@ -7,7 +7,7 @@ import type { InboxRow } from '../../inboxes/model.js';
 import { listWorkspaces } from '../../workspaces/workspaces.js';
 import { ownSockets } from '../headers.js';
 import { ownPath } from '../next.js';
-import { demoPage } from './page.js';
+import { demoIcon, demoPage } from './page.js';
 import { type DemoCustomer, demoCookie, demoCustomerOf, readDemoPass } from './session.js';
 import { demoStyle } from './style.js';
 import type { DemoLanguage } from './texts.js';
@@ -46,6 +46,11 @@ export function demoRoutes(deps: DemoDeps): Router {
   router.get('/demo/style.css', (_req, res) => {
     res.set({ 'content-type': 'text/css; charset=utf-8', 'cache-control': 'no-cache' });
     res.send(demoStyle);
+  });
+
+  router.get('/demo/icon.svg', (_req, res) => {
+    res.set({ 'content-type': 'image/svg+xml', 'cache-control': 'no-cache' });
+    res.send(demoIcon);
   });
 
   router.get('/demo/sign-in', (req, res) => {

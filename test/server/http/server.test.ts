@@ -236,14 +236,28 @@ describe('A16: line breaks', () => {
 });
 
 describe('A15: those who send slowly', () => {
-  it('are closed by a time limit while others are served', async () => {
-    const socket = connect(at.app.port, '127.0.0.1');
-    const closed = new Promise<void>((resolve) => socket.on('close', () => resolve()));
-    socket.on('error', () => {});
-    socket.write('GET / HTTP/1.1\r\nhost: x\r\n');
-    const drip = setInterval(() => socket.writable && socket.write('x-a: b\r\n'), 1_000);
+  it.each([
+    ['headers', 'GET / HTTP/1.1\r\nhost: x\r\n', 'x-a: b\r\n'],
+    [
+      'a body',
+      'POST /api/sessions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 900\r\n\r\n',
+      ' ',
+    ],
+  ])('%s: are closed by a time limit while others are served', async (_what, begin, more) => {
+    const sockets = Array.from({ length: 50 }, () => connect(at.app.port, '127.0.0.1'));
+    const closed = sockets.map(
+      (socket) => new Promise<void>((resolve) => socket.on('close', () => resolve())),
+    );
+    for (const socket of sockets) {
+      socket.on('error', () => {});
+      socket.resume();
+      socket.write(begin);
+    }
+    const drip = setInterval(() => {
+      for (const socket of sockets) if (socket.writable) socket.write(more);
+    }, 1_000);
     expect((await get('/healthz')).status).toBe(200);
-    await closed;
+    await Promise.all(closed);
     clearInterval(drip);
     expect((await get('/healthz')).status).toBe(200);
   });
