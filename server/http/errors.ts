@@ -9,11 +9,6 @@ export const nothingHere: RequestHandler = () => {
   throw new AppError('not_found');
 };
 
-/** The router knows the address, not the method. */
-export const methodNotAllowed: RequestHandler = () => {
-  throw new AppError('method_not_allowed');
-};
-
 /**
  * The one error handler: `{ error: ErrorReply }`, never a stack, a path or a word that a library chose. What is not in
  * the catalogue is `internal` and stands in the log under the request's id.

@@ -7,7 +7,7 @@ type Events<Notices> = { [Name in keyof Notices]: (notice: Notices[Name]) => voi
 type None = Record<string, never>;
 
 /** What the server knows of a visitor's socket. */
-export interface VisitorData {
+interface VisitorData {
   visitor: Visitor;
   page: { url: string; title: string };
   locale: string;
