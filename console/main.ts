@@ -12,7 +12,7 @@ const transport = createTransport({
   exclusively: (work) =>
     'locks' in navigator ? navigator.locks.request('threadline-session', work) : work(),
 });
-const app = start({
+const { app } = start({
   transport,
   live: createLive({ url: '', accessToken: () => transport.accessToken(), random: Math.random }),
   outbox: browserStorage,

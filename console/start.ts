@@ -23,8 +23,11 @@ export interface Outside {
   now: () => number;
 }
 
-/** Puts the console together over its ports and onto the page. */
-export function start({ transport, live, outbox, storage, now }: Outside): Console {
+/** Puts the console together over its ports and onto the page. `stop` takes it off again. */
+export function start({ transport, live, outbox, storage, now }: Outside): {
+  app: Console;
+  stop: () => void;
+} {
   const state = createState(now(), readRoute(location));
   const preferences = createPreferences(storage);
   const api: Api = createApi(transport, () => {
@@ -54,44 +57,56 @@ export function start({ transport, live, outbox, storage, now }: Outside): Conso
     },
   };
 
-  applyPreferences(preferences, document.documentElement);
-  keys.listen(document);
-  wire(app);
-  followAddress(app);
-  followClock(app, now);
+  const gone = new AbortController();
+  const stops = [applyPreferences(preferences, document.documentElement), keys.listen(document), wire(app)];
+  followAddress(app, gone.signal);
+  followClock(app, now, gone.signal);
 
   const root = document.createElement('tl-app');
   Object.assign(root, { app });
   document.body.append(root);
   void begin(app);
-  return app;
+  return {
+    app,
+    stop() {
+      root.remove();
+      gone.abort();
+      for (const stop of stops) stop();
+      live.disconnect();
+    },
+  };
 }
 
-function followAddress(app: Console): void {
+function followAddress(app: Console, signal: AbortSignal): void {
   const read = () => {
     app.route.set(readRoute(location));
     joinWorkspace(app);
   };
-  addEventListener('popstate', read);
-  addEventListener('hashchange', read);
+  addEventListener('popstate', read, { signal });
+  addEventListener('hashchange', read, { signal });
   // Links of ours change the address without loading the page; with a modifier they are the browser's.
-  document.addEventListener('click', (event) => {
-    if (event.defaultPrevented || event.button !== 0) return;
-    if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
-    const link = event.composedPath().find((node) => node instanceof HTMLAnchorElement);
-    if (!link || link.target !== '' || link.hasAttribute('download') || link.origin !== location.origin)
-      return;
-    const route = readRoute(link);
-    if (route.page === 'unknown') return;
-    event.preventDefault();
-    app.go(route);
-  });
+  document.addEventListener(
+    'click',
+    (event) => {
+      if (event.defaultPrevented || event.button !== 0) return;
+      if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+      const link = event.composedPath().find((node) => node instanceof HTMLAnchorElement);
+      if (!link || link.target !== '' || link.hasAttribute('download') || link.origin !== location.origin)
+        return;
+      const route = readRoute(link);
+      if (route.page === 'unknown') return;
+      event.preventDefault();
+      app.go(route);
+    },
+    { signal },
+  );
 }
 
 /** One clock for every timer on the page; it stands still while nobody sees it. */
-function followClock(app: Console, now: () => number): void {
-  setInterval(() => {
+function followClock(app: Console, now: () => number, signal: AbortSignal): void {
+  const timer = setInterval(() => {
     if (document.visibilityState === 'visible') app.clock.set(now());
   }, 10_000);
-  document.addEventListener('visibilitychange', () => app.clock.set(now()));
+  signal.addEventListener('abort', () => clearInterval(timer));
+  document.addEventListener('visibilitychange', () => app.clock.set(now()), { signal });
 }

@@ -78,6 +78,8 @@ class ConversationPane extends View {
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     this.#stopKeys?.();
+    this.#keepEnd.disconnect();
+    this.#observed = null;
     document.removeEventListener('visibilitychange', this.#tellView);
     removeEventListener('focus', this.#onFocus);
     this.#opened = null;
@@ -102,9 +104,23 @@ class ConversationPane extends View {
   }
   #readSeqAtOpen: number | null = null;
 
+  /** The composer grew, a picture came: the end stays in sight for whoever stood there. */
+  #keepEnd = new ResizeObserver(() => {
+    const log = this.querySelector<HTMLElement>('.log');
+    if (log && this.#stoodAtEnd) log.scrollTop = log.scrollHeight;
+  });
+  #stoodAtEnd = false;
+  #observed: Element | null = null;
+
   protected override updated(_changed: PropertyValues): void {
     const log = this.querySelector<HTMLElement>('.log');
     if (!log) return;
+    if (this.#observed !== log) {
+      this.#observed = log;
+      this.#keepEnd.disconnect();
+      this.#keepEnd.observe(log);
+      log.addEventListener('load', () => this.#stoodAtEnd && log.scrollTo({ top: log.scrollHeight }), true);
+    }
     const state = this.app.logs.of(this.conversationId).get();
     const first = state.events[0]?.seq ?? null;
     // Older ones came above: what one reads stays where it is.
@@ -153,6 +169,7 @@ class ConversationPane extends View {
     const log = this.querySelector<HTMLElement>('.log');
     if (!log) return;
     this.#atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
+    this.#stoodAtEnd = this.#atEnd;
     if (this.#atEnd && this.missedBelow > 0) this.missedBelow = 0;
     this.#seen();
     const state = this.app.logs.of(this.conversationId).get();

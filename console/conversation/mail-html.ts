@@ -96,7 +96,7 @@ export function cleanMail(source: string, options: { allowRemote: boolean }): Cl
 
   const body = purify.sanitize(source, {
     USE_PROFILES: { html: true },
-    ADD_TAGS: ['style', 'center', 'font'],
+    ADD_TAGS: ['center', 'font'],
     ADD_ATTR: [
       'bgcolor',
       'align',
@@ -111,6 +111,7 @@ export function cleanMail(source: string, options: { allowRemote: boolean }): Cl
       'size',
     ],
     FORBID_TAGS: [
+      'style',
       'form',
       'input',
       'button',

@@ -71,7 +71,7 @@ class MailSheet extends View {
       frame.style.height = `${Math.min(4_000, Math.max(40, page.body.scrollHeight))}px`;
     };
     this.#sizes?.disconnect();
-    this.#sizes = new ResizeObserver(fit);
+    this.#sizes = new ResizeObserver(() => requestAnimationFrame(fit));
     this.#sizes.observe(page.body);
     fit();
   };

@@ -37,7 +37,7 @@ export function face(
   if (person === null)
     return html`<span class="av none ${options.size ?? ''}" title=${t('row.unassigned')}></span>`;
   const tone = options.customer ? 'e' : toneOf(person.id);
-  return html`<span class="av ${tone} ${options.size ?? ''}" title=${person.name ?? nothing} aria-hidden="true">${initials(person.name)}</span>`;
+  return html`<span class="av ${tone} ${options.size ?? ''}" title=${person.name ?? nothing} data-initials=${initials(person.name)} aria-hidden="true"></span>`;
 }
 
 const circumference = 2 * Math.PI * 4.5;

@@ -119,7 +119,7 @@ export class Menu extends View {
         type="button"
         class=${this.triggerClass}
         title=${this.label}
-        aria-label=${typeof this.trigger === 'string' ? nothing : this.label}
+        aria-label=${/^(ib|btn pri)/.test(this.triggerClass) ? this.label : nothing}
         aria-haspopup="menu"
         aria-expanded=${this.isOpen}
         @click=${() => (this.isOpen ? this.close() : this.open())}

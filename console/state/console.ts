@@ -47,6 +47,8 @@ export interface Console extends State {
 export interface State {
   route: Slice<Route>;
   session: Slice<Session>;
+  /** The workspace that the live connection is for. */
+  joined: Slice<string | null>;
   /** Epoch milliseconds; moves every few seconds while the page is seen. */
   clock: Slice<number>;
   /** Since when there has been no connection (epoch ms); null while there is one. */
@@ -74,6 +76,7 @@ export function createState(now: number, route: Route): State {
   return {
     route: createSlice(route),
     session: createSlice<Session>({ state: 'unknown' }),
+    joined: createSlice<string | null>(null),
     clock: createSlice(now),
     offlineSince: createSlice<number | null>(null),
     agents: createSlice<readonly AgentSummary[]>([]),

@@ -50,15 +50,14 @@ export function homeOf(me: Me): Route {
     : { page: 'home' };
 }
 
-let joined: string | null = null;
-
 /** Connects to the workspace that the address names, and asks for what every page shows. */
 export function joinWorkspace(app: Console): void {
   const session = app.session.get();
   const route = app.route.get();
-  if (session.state !== 'signed-in' || !('workspaceId' in route) || joined === route.workspaceId) return;
+  if (session.state !== 'signed-in' || !('workspaceId' in route) || app.joined.get() === route.workspaceId)
+    return;
   if (!session.me.workspaces.some((workspace) => workspace.id === route.workspaceId)) return;
-  joined = route.workspaceId;
+  app.joined.set(route.workspaceId);
   try {
     localStorage.setItem(lastWorkspace, route.workspaceId);
   } catch {
@@ -106,7 +105,7 @@ export async function signOut(app: Console): Promise<void> {
 
 /** The session is over, here or at the server. */
 export function leave(app: Console): void {
-  joined = null;
+  app.joined.set(null);
   app.live.disconnect();
   app.transport.take(null);
   app.session.set({ state: 'signed-out' });

@@ -49,7 +49,7 @@ export function drawEntry(context: EntryContext, entry: Entry): TemplateResult {
     case 'merge':
       return merge(context, entry);
     case 'claim':
-      return html`<li class="ev small" data-at=${entry.at}>${time(context, entry)}<span class="knot q" title=${t('timeline.unverified')} aria-hidden="true">?</span><div><p class="t">${changeWords(context.app, entry.event).words}<span class="end">${t(`source.${entry.event.erased ? 'agent' : entry.event.body.source}`)}</span></p></div></li>`;
+      return html`<li class="ev small" data-at=${entry.at}>${time(context, entry)}<span class="knot q" title=${t('timeline.unverified')} aria-hidden="true">?</span><div><p class="t"><span class="cut">${changeWords(context.app, entry.event).words}</span><span class="end">${t(`source.${entry.event.erased ? 'agent' : entry.event.body.source}`)}</span></p></div></li>`;
     case 'change': {
       const { words, who } = changeWords(context.app, entry.event);
       return html`<li class="ev small" data-at=${entry.at}>${time(context, entry)}<span class="knot dot" aria-hidden="true"></span><div><p class="t"><span class="cut">${words}</span>${who ? html`<span class="end">${who}</span>` : nothing}</p></div></li>`;

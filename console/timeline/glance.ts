@@ -46,7 +46,11 @@ class Glance extends View {
     super.connectedCallback();
     this.#size = new ResizeObserver(([entry]) => {
       const width = Math.round(entry?.contentRect.width ?? 0);
-      if (width > 60) this.width = width;
+      // In a frame of its own: to draw anew within the observation would be observed again.
+      if (width > 60 && width !== this.width)
+        requestAnimationFrame(() => {
+          this.width = width;
+        });
     });
   }
   override disconnectedCallback(): void {
