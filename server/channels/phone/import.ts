@@ -1,5 +1,6 @@
 import { AppError } from '../../../shared/errors.js';
 import { limits } from '../../../shared/limits.js';
+import type { Resolved } from '../../contacts/resolve.js';
 import type { InboxRow } from '../../inboxes/model.js';
 import { appendAll, type DraftEvent } from '../../timeline/append.js';
 import type { Scope } from '../../workspaces/scope.js';
@@ -75,8 +76,7 @@ async function importBatch(
   counts: ImportCounts,
   reportBroken: (broken: Broken) => void,
 ): Promise<void> {
-  const drafts: DraftEvent[] = [];
-  for (const call of calls) drafts.push(await draftOf(scope, call, options));
+  const drafts = await draftsOf(scope, calls, options);
   const settled = await appendAll(scope, drafts);
   for (const [index, outcome] of settled.entries()) {
     if (!(outcome instanceof AppError)) {
@@ -91,11 +91,31 @@ async function importBatch(
   }
 }
 
-async function draftOf(scope: Scope, call: Call, options: CallImport): Promise<DraftEvent> {
+/** How many numbers are looked up at once. */
+const lookUps = 8;
+
+/** Drafts in the order of the calls. A number that calls often is looked up once a batch. */
+async function draftsOf(scope: Scope, calls: readonly Call[], options: CallImport): Promise<DraftEvent[]> {
+  const known = new Map<string, Promise<Resolved>>();
+  const drafts: DraftEvent[] = [];
+  for (let from = 0; from < calls.length; from += lookUps) {
+    const some = calls.slice(from, from + lookUps);
+    drafts.push(...(await Promise.all(some.map((call) => draftOf(scope, call, options, known)))));
+  }
+  return drafts;
+}
+
+async function draftOf(
+  scope: Scope,
+  call: Call,
+  options: CallImport,
+  known: Map<string, Promise<Resolved>>,
+): Promise<DraftEvent> {
   const leg = joinLegs(call);
   const { direction, customer, body } = describeCall(leg, options.country);
   const inboxId = options.inbox._id;
-  const { contactId, verified } = await whoseCall(scope, {
+  const key = customer === null ? 'internal' : (customer.e164 ?? customer.shown);
+  const arrival = {
     inboxId,
     callId: body.callId,
     customer,
@@ -103,7 +123,10 @@ async function draftOf(scope: Scope, call: Call, options: CallImport): Promise<D
     vouch: options.vouch,
     importId: options.importId,
     at: leg.start,
-  });
+  };
+  const looked = (!customer?.anonymous && known.get(key)) || whoseCall(scope, arrival);
+  if (!customer?.anonymous) known.set(key, looked);
+  const { contactId, verified } = await looked;
   return {
     kind: 'call',
     // A shown number can be forged; one that we dialled ourselves cannot.
