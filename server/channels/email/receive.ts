@@ -52,6 +52,9 @@ interface Arrived {
   dedupeKey: string;
 }
 
+/** People who are looked up at once: each new one is a commit, and commits that meet are written together. */
+const contactsAtOnce = 16;
+
 /**
  * Puts letters onto timelines, in the order given. What was here already adds nothing; what cannot be read is kept as
  * it came, on an event that says so.
@@ -149,10 +152,9 @@ async function draftAll(scope: Scope, fresh: readonly Arrived[], options: Receiv
   const times = fresh.map(({ letter }) =>
     letterTime(letter.headers, letter.date, { trustedHost: options.trustedHost, now }),
   );
-  const contactIds: string[] = [];
-  for (const [index, one] of fresh.entries()) {
-    contactIds.push(await contactOf(scope, one, options, times[index]?.occurredAt ?? now));
-  }
+  const contactIds = await inParallel(fresh, contactsAtOnce, (one, index) =>
+    contactOf(scope, one, options, times[index]?.occurredAt ?? now),
+  );
   const stored = await storeFiles(scope, fresh, contactIds);
   const keys = await threadKeys(
     scope,
@@ -291,4 +293,22 @@ async function putLarge(scope: Scope, raw: RawLetter, contactId: string): Promis
     if (error instanceof AppError && error.code === 'file_too_large') return undefined;
     throw error;
   }
+}
+
+/** Runs `work` over a list, at most `width` at once; results in order. */
+async function inParallel<T, R>(
+  list: readonly T[],
+  width: number,
+  work: (one: T, index: number) => Promise<R>,
+): Promise<R[]> {
+  const results: R[] = [];
+  let next = 0;
+  const lanes = Array.from({ length: Math.min(width, list.length) }, async () => {
+    for (let index = next++; index < list.length; index = next++) {
+      const one = list[index];
+      if (one !== undefined) results[index] = await work(one, index);
+    }
+  });
+  await Promise.all(lanes);
+  return results;
 }

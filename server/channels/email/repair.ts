@@ -23,7 +23,7 @@ export function repairParts(bytes: Uint8Array, leaves: readonly Leaf[]): Uint8Ar
 /** The parser keeps each line as an object of its own: a million short ones took it ten seconds. */
 const manyLines = 20_000;
 /** Of base64 that is made here: as few lines as a line may be long. */
-const longLine = /.{60000}/g;
+const lineLength = 60_000;
 
 const isInlineText = (leaf: Leaf): boolean =>
   (leaf.type === 'text/plain' || leaf.type === 'text/html') && leaf.disposition !== 'attachment';
@@ -64,7 +64,13 @@ function joined(
     .filter((line) => line !== '' && !drop.includes(line.slice(0, line.indexOf(':')).trim().toLowerCase()));
   const base64 = Buffer.from(content.buffer, content.byteOffset, content.byteLength).toString('base64');
   const head = [...lines, ...add, 'Content-Transfer-Encoding: base64', '', ''].join('\r\n');
-  return Buffer.from(`${head}${base64.replace(longLine, '$&\r\n')}`);
+  return Buffer.from(`${head}${inLines(base64)}`);
+}
+
+function inLines(base64: string): string {
+  const lines: string[] = [];
+  for (let at = 0; at < base64.length; at += lineLength) lines.push(base64.slice(at, at + lineLength));
+  return lines.join('\r\n');
 }
 
 const isUtf8 = (bytes: Uint8Array): boolean => {

@@ -1,4 +1,4 @@
-import { groupOf } from '../../contacts/group.js';
+import { ContactModel } from '../../contacts/model.js';
 import type { Scope } from '../../workspaces/scope.js';
 import { LetterLinkModel, type LetterLinkRow } from './model.js';
 import { hashOf, type Letter } from './parse.js';
@@ -39,10 +39,10 @@ export async function threadKeys(
   inboxId: string,
   letters: readonly Threaded[],
 ): Promise<string[]> {
-  const groups = new Map<string, readonly string[]>();
-  for (const { contactId } of letters) {
-    if (!groups.has(contactId)) groups.set(contactId, (await groupOf(scope, contactId)).memberIds);
-  }
+  const groups = await membersOf(
+    scope,
+    letters.map((one) => one.contactId),
+  );
   const known = await findLinks(
     scope,
     letters.flatMap(({ contactId, letter }) =>
@@ -73,6 +73,21 @@ export async function threadKeys(
       .find((row) => row && row.key !== key);
     return lost?.key ?? key;
   });
+}
+
+/** For each contact everybody who is merged with it, itself included. */
+async function membersOf(
+  scope: Pick<Scope, 'workspaceId'>,
+  contactIds: readonly string[],
+): Promise<Map<string, string[]>> {
+  const { workspaceId } = scope;
+  const ids = [...new Set(contactIds)];
+  const rows = await ContactModel.find({ workspaceId, _id: { $in: ids } }, { headId: 1 }).lean();
+  const heads = [...new Set(rows.map((row) => row.headId))];
+  const members = new Map<string, string[]>(heads.map((head) => [head, []]));
+  const all = await ContactModel.find({ workspaceId, headId: { $in: heads } }, { headId: 1 }).lean();
+  for (const { _id, headId } of all) members.get(headId)?.push(_id);
+  return new Map(rows.map((row) => [row._id, members.get(row.headId) ?? [row._id]]));
 }
 
 function firstKnown(
@@ -149,7 +164,7 @@ export async function isOurs(
   contactId: string,
   messageId: string,
 ): Promise<boolean> {
-  const { memberIds } = await groupOf(scope, contactId);
+  const memberIds = (await membersOf(scope, [contactId])).get(contactId) ?? [contactId];
   const links = await findLinks(
     scope,
     memberIds.map((member) => linkId(scope, inboxId, member, messageId)),

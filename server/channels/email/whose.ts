@@ -30,7 +30,7 @@ export function correspondentOf(letter: Letter, ownAddress: string | null): Corr
 }
 
 /** Contacts that one run has met already: most letters of a mailbox are from few people. */
-export type KnownContacts = Map<string, string>;
+export type KnownContacts = Map<string, Promise<string>>;
 const contactsKept = 20_000;
 
 export interface WhoseLetter {
@@ -56,7 +56,7 @@ export async function whoseLetter(
   const key = `${inboxId} ${proved ?? ''} ${address}`;
   const before = known.get(key);
   if (before !== undefined) return before;
-  const { contactId } = await resolveOrCreate(scope, {
+  const resolved = resolveOrCreate(scope, {
     inboxId,
     type: 'email',
     value: address,
@@ -66,10 +66,12 @@ export async function whoseLetter(
     source: importId === undefined ? 'email' : 'import',
     importId,
     at,
-  });
+  }).then(({ contactId }) => contactId);
   if (known.size >= contactsKept) known.clear();
-  known.set(key, contactId);
-  return contactId;
+  known.set(key, resolved);
+  // What failed now may succeed when it is asked for again.
+  resolved.catch(() => known.delete(key));
+  return resolved;
 }
 
 /** Two letters without a sender are never one person: each has a contact of its own. */
