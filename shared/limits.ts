@@ -39,6 +39,8 @@ export const limits = {
   /** Marks of the year picture; a contact with more in one year is drawn by its newest. */
   pictureMarks: 5_000,
   appendQueue: 20_000,
+  /** How long a job that is done keeps its row, and with it its key. */
+  jobsKeptDays: 7,
   /** How far `occurredAt` may stand after `recordedAt` before it is cut and flagged. */
   futureSkewMs: 5 * 60_000,
   /** How long a chat message may have waited in its sender's outbox. */

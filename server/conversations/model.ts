@@ -67,7 +67,8 @@ const conversationSchema = new mongoose.Schema<ConversationRowDocument>(
   { versionKey: false, strict: 'throw' },
 );
 conversationSchema.index({ workspaceId: 1, key: 1 }, { unique: true });
-conversationSchema.index({ workspaceId: 1, contactId: 1, lastAt: 1 });
+// Without `lastAt`: a contact has few conversations, and every index on it is written again with each message.
+conversationSchema.index({ workspaceId: 1, contactId: 1 });
 conversationSchema.index({ workspaceId: 1, status: 1, lastAt: 1, _id: 1 });
 conversationSchema.index({ workspaceId: 1, status: 1, assigneeId: 1, lastAt: 1, _id: 1 });
 conversationSchema.index({ workspaceId: 1, status: 1, waitingSince: 1, _id: 1 });

@@ -1,5 +1,6 @@
 import mongoose from 'mongoose';
 import { LeaseModel } from './model.js';
+import { systemJobPorts } from './system.js';
 
 /** What must happen once in a cluster runs under a lease: one holder at a time, and a fence that tells old from new. */
 export interface Lease {
@@ -16,7 +17,7 @@ export async function takeLease(
   name: string,
   holder: string,
   holdMs: number,
-  now: Date = new Date(),
+  now: Date = systemJobPorts.now(),
 ): Promise<Lease | null> {
   const until = new Date(now.getTime() + holdMs);
   const taken = await LeaseModel.findOneAndUpdate(
@@ -36,7 +37,11 @@ export async function takeLease(
 }
 
 /** A sign of life. False: it was taken over, and whatever ran under it stops. */
-export async function renewLease(lease: Lease, holdMs: number, now: Date = new Date()): Promise<boolean> {
+export async function renewLease(
+  lease: Lease,
+  holdMs: number,
+  now: Date = systemJobPorts.now(),
+): Promise<boolean> {
   const { matchedCount } = await LeaseModel.updateOne(
     { _id: lease.name, holder: lease.holder, fence: lease.fence },
     { $set: { until: new Date(now.getTime() + holdMs) } },

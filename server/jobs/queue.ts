@@ -1,13 +1,14 @@
 import type { ClientSession } from 'mongoose';
 import type * as v from 'valibot';
 import { AppError } from '../../shared/errors.js';
+import { limits } from '../../shared/limits.js';
 import { parse } from '../../shared/parse.js';
-import { newId } from '../store/id.js';
 import type { Scope } from '../workspaces/scope.js';
 import { JobModel, type JobRow } from './model.js';
 import type { JobPorts } from './ports.js';
 import { type JobContext, type JobKind, type Runner, startRunner } from './runner.js';
 import { mongooseJobs } from './store.js';
+import { systemJobPorts } from './system.js';
 import { onWake, wakeJobs } from './wake.js';
 
 /** Work outside a request: at least once, idempotent by key. What runs it is behind this file. */
@@ -58,8 +59,8 @@ export async function enqueue(
   payload: unknown,
   options: EnqueueOptions = {},
 ): Promise<boolean> {
-  const now = new Date();
-  const _id = newId();
+  const now = systemJobPorts.now();
+  const _id = systemJobPorts.newId();
   const row: JobRow = {
     _id,
     workspaceId: scope.workspaceId,
@@ -89,18 +90,13 @@ export async function enqueue(
   return true;
 }
 
-const systemJobPorts = (report: JobPorts['report']): JobPorts => ({
-  now: () => new Date(),
-  newId,
-  random: Math.random,
-  after: (delayMs, task) => {
-    const timer = setTimeout(task, delayMs);
-    // A stopped server is not kept alive by its next look for work.
-    timer.unref();
-    return () => clearTimeout(timer);
-  },
-  report,
-});
+const pruneEveryMs = 3_600_000;
+
+/** Forgets work that was done long ago; dead letters stay until somebody looks. Several processes may do it at once. */
+export async function pruneDone(now: Date = systemJobPorts.now()): Promise<void> {
+  const before = new Date(now.getTime() - limits.jobsKeptDays * 24 * 3_600_000);
+  await JobModel.deleteMany({ state: 'done', dueAt: { $lt: before } });
+}
 
 /** Starts running these kinds of jobs in this process, until `stop`. */
 export function startJobs(
@@ -108,12 +104,18 @@ export function startJobs(
   options: { report: JobPorts['report']; concurrency?: number; pollMs?: number; holdMs?: number },
 ): Runner {
   const { report, ...rest } = options;
-  const runner = startRunner({ store: mongooseJobs, ports: systemJobPorts(report), kinds, ...rest });
+  const runner = startRunner({ store: mongooseJobs, ports: { ...systemJobPorts, report }, kinds, ...rest });
   const stopListening = onWake(() => runner.wake());
+  let stopPruning = systemJobPorts.after(0, prune);
+  function prune(): void {
+    pruneDone().catch((error: unknown) => report({ what: 'store', error }));
+    stopPruning = systemJobPorts.after(pruneEveryMs, prune);
+  }
   return {
     wake: () => runner.wake(),
     stop: async (graceMs) => {
       stopListening();
+      stopPruning();
       await runner.stop(graceMs);
     },
   };
@@ -137,7 +139,7 @@ export async function listDead(
 export async function retryDead(scope: Pick<Scope, 'workspaceId'>, jobId: string): Promise<void> {
   const { matchedCount } = await JobModel.updateOne(
     { _id: jobId, workspaceId: scope.workspaceId, state: 'dead' },
-    { $set: { state: 'waiting', dueAt: new Date(), attempts: 0, error: null, finishedAt: null } },
+    { $set: { state: 'waiting', dueAt: systemJobPorts.now(), attempts: 0, error: null, finishedAt: null } },
   );
   if (matchedCount === 0) throw new AppError('not_found');
   wakeJobs();

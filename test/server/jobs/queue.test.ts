@@ -3,9 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { releaseLease, renewLease, takeLease } from '../../../server/jobs/leases.js';
 import { JobModel } from '../../../server/jobs/model.js';
 import type { JobProblem } from '../../../server/jobs/ports.js';
-import { defineJob, enqueue, listDead, retryDead, startJobs } from '../../../server/jobs/queue.js';
+import { defineJob, enqueue, listDead, pruneDone, retryDead, startJobs } from '../../../server/jobs/queue.js';
 import { mongooseJobs } from '../../../server/jobs/store.js';
 import { transact } from '../../../server/timeline/store.js';
+import { limits } from '../../../shared/limits.js';
 import { aCompany, withStore } from '../store.js';
 
 withStore();
@@ -99,6 +100,23 @@ describe('a job', () => {
     expect(await mongooseJobs.settle(second, { progress: 0.5 })).toBe(true);
     expect(await mongooseJobs.settle(second, { state: 'done', at: now })).toBe(true);
     expect(await stateOf(scope.workspaceId, 'k')).toBe('done');
+  });
+});
+
+describe('work that was done', () => {
+  it('is forgotten after its days, and what waits or is dead is not', async () => {
+    const { scope } = await aCompany();
+    const now = new Date();
+    const old = new Date(now.getTime() - (limits.jobsKeptDays * 24 * 3_600_000 + 1));
+    for (const state of ['done', 'dead', 'waiting'] as const) {
+      await enqueue(scope, aName(), {}, { key: state, dueAt: old });
+      await JobModel.updateOne({ workspaceId: scope.workspaceId, key: state }, { $set: { state } });
+    }
+    await enqueue(scope, aName(), {}, { key: 'recent' });
+    await JobModel.updateOne({ workspaceId: scope.workspaceId, key: 'recent' }, { $set: { state: 'done' } });
+    await pruneDone(now);
+    const left = await JobModel.find({ workspaceId: scope.workspaceId }).lean();
+    expect(left.map(({ key }) => key).toSorted()).toEqual(['dead', 'recent', 'waiting']);
   });
 });
 
