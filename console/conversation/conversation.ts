@@ -267,7 +267,7 @@ class ConversationPane extends View {
     const isOpen = row.status === 'open';
     return html`<div class="bar has-back">
       ${back}
-      <h2 class="cut" dir="auto" title=${row.subject}>${row.subject}</h2>
+      <h2 class="cut" dir="auto" title=${row.subject}>${row.subject || row.contact.name || t('contact.unnamed')}</h2>
       <span class="lab num hide-sm">#${row.number}</span>
       ${isOpen ? nothing : html`<span class="tag">${t(`status.${row.status}`)}</span>`}
       <span class="grow"></span>

@@ -135,7 +135,7 @@ export function callOutcome(event: EventOf<'call'>): TemplateResult {
   const { body } = event;
   const isGood = body.outcome === 'answered';
   return html`<span class="outcome ${isGood ? '' : 'miss'}">${isGood ? icon('check', 'xs') : nothing}${t(`outcome.${body.outcome}`)}</span
-    >${isGood ? (body.agent ? html` ${t('call.spoke', { name: body.agent })}` : nothing) : html`, ${t('call.rang', { time: length(body.ringSeconds) })}`}`;
+    >${isGood ? (body.agent ? html`. ${t('call.spoke', { name: body.agent })}` : nothing) : html`, ${t('call.rang', { time: length(body.ringSeconds) })}`}`;
 }
 
 export function call(context: SaidContext, item: Extract<Item, { type: 'call' }>): TemplateResult {

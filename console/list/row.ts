@@ -61,9 +61,9 @@ class Row extends View {
           >${wait ? waitRing(wait) : html`<time datetime=${row.lastAt} title=${exactTime(row.lastAt)}>${rowTime(row.lastAt, new Date(now))}</time>`}</span
         ></span
       >
-      <span class="sub cut" dir="auto">${draft ? html`<span class="draft c">${t('row.draft')}</span> ` : nothing}${row.subject}</span>
+      <span class="sub cut" dir="auto">${draft ? html`<span class="draft c">${t('row.draft')}</span> ` : nothing}${row.subject || row.snippet}</span>
       ${face(row.assigneeId === null ? null : { id: row.assigneeId, name: agentOf(app, row.assigneeId)?.name ?? null })}
-      <span class="snip cut" dir="auto">${draft ? html`<span class="draft">${t('row.draft')}</span> ${draft}` : row.snippet}</span>
+      <span class="snip cut" dir="auto">${draft ? html`<span class="draft">${t('row.draft')}</span> ${draft}` : row.subject ? row.snippet : ''}</span>
       ${row.unread > 0 ? html`<span class="vh">${t('row.unread', { count: row.unread })}</span>` : nothing}
     </a>`;
   }

@@ -340,7 +340,7 @@ class Story extends View {
           const name = t(`filter.${filter}`);
           return html`<button class="chip" type="button" title=${filter === 'all' || filter === 'note' || filter === 'change' ? name : withKey(app, name, `only-${filter}`)} aria-pressed=${this.filter === filter} @click=${() => {
             this.filter = filter;
-          }}>${glyph ? html`${icon(glyph[0], 'xs', glyph[1])}<span class="vh">${name}</span>` : html`<span>${name}</span>`}${count === undefined ? nothing : html` <span class="num">${count.toLocaleString()}</span>`}</button>`;
+          }}>${glyph ? html`${icon(glyph[0], 'xs', glyph[1])}<span class="vh">${name}</span>` : html`<span>${name}</span>`}${!count ? nothing : html` <span class="num">${count.toLocaleString()}</span>`}</button>`;
         })}
         <span class="grow"></span>
         ${

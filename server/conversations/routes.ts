@@ -18,7 +18,7 @@ import { conversationDetail, type DetailPorts } from './detail.js';
 import { markRead } from './read-marks.js';
 import { type ReplyPorts, sendAsAgent } from './send.js';
 
-const Count = v.optional(v.pipe(v.string(), v.regex(/^\d{1,15}$/), v.transform(Number)));
+const Count = v.optional(v.pipe(v.string(), v.regex(/^\d{1,16}$/), v.transform(Number), v.safeInteger()));
 const EventsQuery = v.strictObject({ after: Count, before: Count, limit: Count });
 
 /** Conversations of a workspace for its agents. Mounted at `/api/workspaces/:workspaceId`, behind `requireAgent`. */
