@@ -22,12 +22,11 @@ import type { FileRef } from '../../shared/events/parts.js';
 import type { EventPage, TimelineEvent } from '../../shared/events/timeline.js';
 import type { Transport } from './request.js';
 
-/** An inbox's settings as they stand. The secret comes only to those who may see it. */
+/** An inbox's settings as they stand: all but the secret, which is shown once, when it is made. */
 export type InboxDetail = InferOutput<typeof InboxSettings> & {
   id: string;
   channel: 'chat' | 'email' | 'phone';
   name: string;
-  identitySecret?: string;
 };
 export interface TimelineQuery {
   cursor?: string;
@@ -128,7 +127,7 @@ export function createApi(transport: Transport, workspaceId: () => string) {
     // ---- workspace
     agents: async () => (await ask<{ agents: AgentSummary[] }>('GET', w('/agents'))).agents,
     invite: (body: { email: string; role: 'admin' | 'agent' }) =>
-      ask<{ url?: string; link?: string; token?: string }>('POST', w('/invitations'), body),
+      ask<{ link: string }>('POST', w('/invitations'), body),
     changeAgent: (id: string, body: { role?: Role; active?: boolean }) =>
       ask<AgentSummary>('PATCH', w(`/agents/${id}`), body),
     inboxes: async () => (await ask<{ inboxes: InboxSummary[] }>('GET', w('/inboxes'))).inboxes,
@@ -137,6 +136,8 @@ export function createApi(transport: Transport, workspaceId: () => string) {
       ask<InboxDetail>('POST', w('/inboxes'), body),
     changeInbox: (id: string, body: InferOutput<typeof InboxSettings>) =>
       ask<InboxDetail>('PATCH', w(`/inboxes/${id}`), body),
+    renewIdentitySecret: async (id: string) =>
+      (await ask<{ secret: string }>('POST', w(`/inboxes/${id}/identity-secret`))).secret,
 
     // ---- files
     upload: (file: File, signal?: AbortSignal) =>

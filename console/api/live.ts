@@ -11,8 +11,8 @@ import {
 import { createSlice, type Slice } from '../state/slice.js';
 import { isErrorReply, RequestError } from './request.js';
 
-export type AgentRequest = keyof AgentResults & keyof typeof agentRequests;
-export type RequestBody<N extends AgentRequest> = InferInput<(typeof agentRequests)[N]>;
+type AgentRequest = keyof AgentResults & keyof typeof agentRequests;
+type RequestBody<N extends AgentRequest> = InferInput<(typeof agentRequests)[N]>;
 
 /** The agent's live connection. Everything above it can be tested against an object of this shape. */
 export interface Live {

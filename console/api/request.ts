@@ -22,7 +22,7 @@ export function replyOf(error: unknown): ErrorReply {
   return { code: 'internal', retry: 'same', message: errorCatalogue.internal.message };
 }
 
-export interface SendOptions {
+interface SendOptions {
   body?: unknown;
   /** Raw bytes instead of JSON. */
   raw?: Blob;

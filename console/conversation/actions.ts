@@ -21,7 +21,7 @@ export async function loadDetail(app: Console, id: string): Promise<void> {
   }
 }
 
-export function takeDetail(app: Console, detail: ConversationDetail, how: { own?: boolean } = {}): void {
+function takeDetail(app: Console, detail: ConversationDetail, how: { own?: boolean } = {}): void {
   app.details.of(detail.id).set({ state: 'ready', value: detail });
   const { reply: _reply, answersTo: _answersTo, contactReadSeq, ...row } = detail;
   if (contactReadSeq !== undefined) app.sync.readByCustomer(detail.id, contactReadSeq);

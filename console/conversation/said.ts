@@ -22,7 +22,7 @@ export interface SaidContext {
   toggle: (key: string) => void;
 }
 
-export function nameOf(context: Pick<SaidContext, 'app' | 'row'>, actor: Actor): string {
+function nameOf(context: Pick<SaidContext, 'app' | 'row'>, actor: Actor): string {
   if (actor.type === 'contact') return context.row?.contact.name ?? t('contact.unnamed');
   if (actor.type === 'agent') return agentOf(context.app, actor.id)?.name ?? t('agent.former');
   return 'Threadline';

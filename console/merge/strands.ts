@@ -8,7 +8,7 @@ export interface Strands {
 }
 
 /** The two strands of a merge run into one; the marks stand on them, oldest first. */
-export const paths = {
+const paths = {
   left: [151, 0, 151, 62, 560, 30, 744, 92],
   right: [436, 0, 436, 52, 640, 44, 744, 92],
 } as const;

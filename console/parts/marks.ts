@@ -8,7 +8,7 @@ export const logo = (): TemplateResult =>
   <path d="M10 0v20" stroke="var(--ink-3)" stroke-width="1.75"/><circle cx="10" cy="4" r="3.1" fill="var(--chat)"/><rect x="7.2" y="8" width="5.6" height="5" rx="1" fill="var(--mail)"/><rect x="8.3" y="14.6" width="3.4" height="5.4" rx="1.2" fill="var(--phone)"/>`}</svg>`;
 
 /** AW of Anna Weiss; the last two digits of a number; ? of nobody. */
-export function initials(name: string | null): string {
+function initials(name: string | null): string {
   if (name === null || name.trim() === '') return '?';
   const words = name
     .trim()
@@ -23,7 +23,7 @@ export function initials(name: string | null): string {
 
 const tones = ['a', 'b', 'c', 'd'] as const;
 /** One of four quiet tones, always the same for one id. */
-export function toneOf(id: string): string {
+function toneOf(id: string): string {
   let sum = 0;
   for (const char of id) sum = (sum * 31 + char.charCodeAt(0)) >>> 0;
   return tones[sum % tones.length] ?? 'a';

@@ -49,10 +49,8 @@ class Agents extends View {
     this.state = 'busy';
     this.link = null;
     try {
-      const answer = await this.app.api.invite({ email, role });
-      const url =
-        answer.url ?? answer.link ?? (answer.token ? `${location.origin}/#invitation=${answer.token}` : '');
-      this.link = { email, url };
+      const { link } = await this.app.api.invite({ email, role });
+      this.link = { email, url: link };
       this.state = 'idle';
       form.reset();
     } catch (error) {

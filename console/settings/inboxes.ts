@@ -19,12 +19,15 @@ class Inboxes extends View {
     inbox: { state: true },
     error: { state: true },
     state: { state: true },
+    secret: { state: true },
   };
   declare workspaceId: string;
   declare inboxId: string | undefined;
   declare inbox: InboxDetail | null;
   declare error: ErrorReply | null;
   declare state: 'idle' | 'busy' | 'saved' | ErrorReply;
+  /** Just made: shown this once. */
+  declare secret: string | null;
   #asked: string | undefined;
 
   constructor() {
@@ -32,6 +35,7 @@ class Inboxes extends View {
     this.inbox = null;
     this.error = null;
     this.state = 'idle';
+    this.secret = null;
   }
 
   protected override watched() {
@@ -44,6 +48,7 @@ class Inboxes extends View {
     this.#asked = this.inboxId;
     this.inbox = null;
     this.state = 'idle';
+    this.secret = null;
     if (this.inboxId) void this.#load(this.inboxId);
     else void refreshTeam(this.app);
   }
@@ -106,6 +111,14 @@ class Inboxes extends View {
     }
   }
 
+  async #renew(inbox: InboxDetail): Promise<void> {
+    try {
+      this.secret = await this.app.api.renewIdentitySecret(inbox.id);
+    } catch (error) {
+      this.state = replyOf(error);
+    }
+  }
+
   protected override render() {
     if (!this.inboxId) return this.#list();
     const back = html`<a class="link backlink" href=${addressOf({ page: 'settings', workspaceId: this.workspaceId, section: 'inboxes' })}>${icon('arrow-left', 's')}${t('settings.inboxes')}</a>`;
@@ -141,7 +154,7 @@ class Inboxes extends View {
               ${field(t('inboxes.quick'), html`<textarea class="field area" name="quickReplies" rows="3" .value=${(inbox.quickReplies ?? []).join('\n')}></textarea>`, t('inboxes.quick_hint'))}
               <label class="check"><input type="checkbox" name="asksForEmail" .checked=${inbox.asksForEmail ?? false} />${t('inboxes.asks_email')}</label>
               ${field(t('inboxes.origins'), html`<textarea class="field area" name="allowedOrigins" rows="3" spellcheck="false" .value=${(inbox.allowedOrigins ?? []).join('\n')}></textarea>`, t('inboxes.origins_hint'))}
-              ${inbox.identitySecret ? html`<div class="formrow"><span class="formlabel">${t('inboxes.secret')}</span>${copyable(inbox.identitySecret, t('inboxes.secret'))}<span class="lab hint">${t('inboxes.secret_hint')}</span></div>` : nothing}
+              <div class="formrow"><span class="formlabel">${t('inboxes.secret')}</span>${this.secret === null ? html`<span><button class="btn" type="button" @click=${() => void this.#renew(inbox)}>${t('inboxes.new_secret')}</button></span>` : copyable(this.secret, t('inboxes.secret'))}<span class="lab hint">${t('inboxes.secret_hint')}</span></div>
               ${field(t('inboxes.public_key'), html`<textarea class="field area mono" name="identityPublicKey" rows="3" spellcheck="false" .value=${inbox.identityPublicKey ?? ''}></textarea>`, t('inboxes.public_key_hint'))}`
             : inbox.channel === 'email'
               ? field(

@@ -20,13 +20,13 @@ import type { Route } from '../router.js';
 import type { Preferences } from './preferences.js';
 import { createFamily, createSlice, type Loadable, loading, type Slice, type SliceFamily } from './slice.js';
 
-export type Session = { state: 'unknown' } | { state: 'signed-out' } | { state: 'signed-in'; me: Me };
+type Session = { state: 'unknown' } | { state: 'signed-out' } | { state: 'signed-in'; me: Me };
 export interface Toast {
   text: string;
   /** Undone by the button or the key. */
   undo?: () => void;
 }
-export interface Viewer {
+interface Viewer {
   id: string;
   name: string;
   typing: boolean;

@@ -229,6 +229,7 @@ export const en = {
   'inboxes.greeting': 'Greeting',
   'inboxes.greeting_hint': 'The first thing a visitor reads.',
   'inboxes.name_example': 'Shop chat',
+  'inboxes.new_secret': 'Make a new secret',
   'inboxes.origins': 'Sites that may show it',
   'inboxes.origins_hint': 'One a line, as https://shop.example',
   'inboxes.public_key': 'Public key for identity tokens',
@@ -236,7 +237,8 @@ export const en = {
   'inboxes.quick': 'Quick replies',
   'inboxes.quick_hint': 'One a line, five at most.',
   'inboxes.secret': 'Secret for identity tokens',
-  'inboxes.secret_hint': 'Your own server signs tokens with it (HS256). Never put it into a page.',
+  'inboxes.secret_hint':
+    'Your own server signs tokens with it (HS256); never put it into a page. It is shown once, and the one before it stops working.',
   'inboxes.snippet': 'Put this line into every page of your site.',
   'inboxes.zone': 'Time zone of the exchange',
   'inboxes.zone_hint': 'For call records that name none.',

@@ -241,6 +241,7 @@ export const ru: Catalogue = {
   'inboxes.greeting': 'Приветствие',
   'inboxes.greeting_hint': 'Первое, что прочитает посетитель.',
   'inboxes.name_example': 'Чат магазина',
+  'inboxes.new_secret': 'Создать новый секрет',
   'inboxes.origins': 'Сайты, на которых он работает',
   'inboxes.origins_hint': 'По одному в строке, например https://shop.example',
   'inboxes.public_key': 'Открытый ключ для токенов',
@@ -248,7 +249,8 @@ export const ru: Catalogue = {
   'inboxes.quick': 'Быстрые ответы',
   'inboxes.quick_hint': 'По одному в строке, не больше пяти.',
   'inboxes.secret': 'Секрет для токенов',
-  'inboxes.secret_hint': 'Им подписывает токены ваш сервер (HS256). На страницу его не помещайте.',
+  'inboxes.secret_hint':
+    'Им подписывает токены ваш сервер (HS256); на страницу его не помещайте. Показываем один раз, прежний перестаёт действовать.',
   'inboxes.snippet': 'Добавьте эту строку на каждую страницу сайта.',
   'inboxes.zone': 'Часовой пояс АТС',
   'inboxes.zone_hint': 'Для записей о звонках, где он не указан.',

@@ -57,7 +57,7 @@ export function dateRange(from: string, to: string, now: Date): string {
 }
 
 /** Fri 20 Nov; Пт, 20 ноября. */
-export function dayTitle(iso: string): string {
+function dayTitle(iso: string): string {
   const at = new Date(iso);
   const weekday = part(at, { weekday: 'short' }, 'weekday');
   if (language.get() === 'ru')

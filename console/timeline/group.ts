@@ -32,7 +32,7 @@ const threadGapDays = 21;
 const dayMs = 86_400_000;
 
 /** Newest first; at one time, what was recorded later first (ids are made in order of recording). */
-export function byNewest(a: TimelineEvent, b: TimelineEvent): number {
+function byNewest(a: TimelineEvent, b: TimelineEvent): number {
   if (a.occurredAt !== b.occurredAt) return a.occurredAt < b.occurredAt ? 1 : -1;
   return a.id < b.id ? 1 : a.id > b.id ? -1 : 0;
 }
