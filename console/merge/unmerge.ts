@@ -42,6 +42,8 @@ class UnmergeDialog extends Dialog {
     try {
       this.preview = await this.app.api.unmergePreview(this.mergeId);
       this.error = null;
+      await this.updateComplete;
+      this.querySelector<HTMLButtonElement>('footer .pri')?.focus();
     } catch (error) {
       this.error = replyOf(error);
     }
