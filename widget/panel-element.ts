@@ -40,7 +40,9 @@ export class ThreadlinePanel extends View {
   #error = '';
   #newAfter = 0;
   #atBottom = true;
+  #firstItem = '';
   #lastItem = '';
+  #isNews = false;
   #height = 0;
   #peek: { name: string; place: number; text: string } | null = null;
 
@@ -464,8 +466,13 @@ export class ThreadlinePanel extends View {
     const isEmpty = this.#thread === null;
     const last = items.at(-1);
     // Only a new message of theirs is announced: not history, not the visitor's own echo, not a state.
-    const isNews = this.#lastItem !== '' && last?.type === 'theirs' && last.key !== this.#lastItem;
-    this.#lastItem = last?.key ?? (isEmpty ? 'empty' : this.#lastItem);
+    const first = items[0]?.key ?? '';
+    const end = last?.key ?? (isEmpty ? 'empty' : '');
+    if (first !== this.#firstItem || end !== this.#lastItem) {
+      this.#isNews = this.#lastItem !== '' && end !== this.#lastItem && last?.type === 'theirs';
+      this.#firstItem = first;
+      this.#lastItem = end;
+    }
     const name = typing[this.#thread ?? ''];
     const place = session?.inbox.availability.agents.findIndex((agent) => agent.name === name) ?? -1;
     return html`<div
@@ -476,7 +483,7 @@ export class ThreadlinePanel extends View {
         @scroll=${this.#onScroll}
       >
         ${isEmpty ? this.#renderHello() : html`<div class="top"></div>`}
-        <div class="log" role="log" aria-live=${isNews ? 'polite' : 'off'} aria-relevant="additions">
+        <div class="log" role="log" aria-live=${this.#isNews ? 'polite' : 'off'} aria-relevant="additions">
           ${items.map((item) => this.#renderItem(item))}
         </div>
         ${
