@@ -7,6 +7,15 @@ import { rows } from './fixtures/world.js';
 const inbox = '/w/kestrel/inbox/all';
 const daniel = `${inbox}/daniel`;
 
+/** Sending is possible once it is known how the answer travels and the text has been taken. */
+async function clickSend(): Promise<void> {
+  const send = await until(() => {
+    const button = find('.composer .send') as HTMLButtonElement | null;
+    return button && !button.disabled ? button : null;
+  }, 'it to be sendable');
+  send.click();
+}
+
 describe('the console', () => {
   beforeEach(() => setViewport({ width: 1440, height: 900 }));
   afterEach(unmount);
@@ -96,6 +105,7 @@ describe('the console', () => {
       await sendKeys({ press: 'r' });
       await until(() => document.activeElement?.tagName === 'TEXTAREA', 'the composer to have the focus');
       await sendKeys({ type: 'Tonight after six, then. jkre' });
+      await until(() => !(find('.composer .send') as HTMLButtonElement).disabled, 'it to be sendable');
       await sendKeys({ down: 'Control' });
       await sendKeys({ press: 'Enter' });
       await sendKeys({ up: 'Control' });
@@ -113,7 +123,7 @@ describe('the console', () => {
       await shows('.composer.is-note');
       await until(() => document.activeElement?.tagName === 'TEXTAREA', 'the focus');
       await sendKeys({ type: 'Bracket is on the shelf' });
-      find('.composer .send')!.click();
+      await clickSend();
       await until(() => server.sent.find((one) => one.name === 'message:send'), 'the sending');
       expect((server.sent.find((one) => one.name === 'message:send')!.body as { mode: string }).mode).is(
         'note',
@@ -213,7 +223,7 @@ describe('the console', () => {
       await sendKeys({ press: 'r' });
       await until(() => document.activeElement?.tagName === 'TEXTAREA', 'the focus');
       await sendKeys({ type: 'Kept' });
-      find('.composer .send')!.click();
+      await clickSend();
       await shows('.msg.ours .st', 'will send when online');
       server.live.online.set(true);
       await until(() => !find('.msg .st', 'will send') && find('.msg.ours', 'Kept'), 'it to be sent');
@@ -277,8 +287,7 @@ describe('the console', () => {
       await shows('.via', 'online');
       area.value = 'Refused words';
       area.dispatchEvent(new Event('input', { bubbles: true }));
-      await until(() => !(find('.composer .send') as HTMLButtonElement).disabled, 'it to be sendable');
-      find('.composer .send')!.click();
+      await clickSend();
       await shows('.msg.fail', 'Refused words');
       find('.msg.fail .btn', 'Edit')!.click();
       await until(
