@@ -89,7 +89,7 @@ export async function buildWidget({ outDir = join(root, 'dist/widget'), minify =
   };
   const { outputFiles, metafile } = await esbuild.build({
     ...common,
-    entryPoints: [join(root, 'widget/panel.ts')],
+    entryPoints: ['widget/panel.ts', 'widget/unread.ts'].map((path) => join(root, path)),
     format: 'esm',
     splitting: true,
     outdir: join(outDir, 'assets'),
@@ -100,17 +100,17 @@ export async function buildWidget({ outDir = join(root, 'dist/widget'), minify =
     plugins: [cssAsText, ownPolicyName, limitsAsNumbers(await readLimits())],
   });
   for (const { path, text } of outputFiles) writeFileSync(path, minify ? withoutTemplateSpace(text) : text);
-  const entry = Object.entries(metafile.outputs).find(([, { entryPoint }]) =>
-    entryPoint?.endsWith('widget/panel.ts'),
-  );
-  if (!entry) throw new Error('The panel was not built.');
-  const name = basename(entry[0]);
+  const addressOf = (source) => {
+    const found = Object.entries(metafile.outputs).find(([, { entryPoint }]) => entryPoint?.endsWith(source));
+    if (!found) throw new Error(`${source} was not built.`);
+    return JSON.stringify(`assets/${basename(found[0])}`);
+  };
   const { outputFiles: loaderFiles } = await esbuild.build({
     ...common,
     entryPoints: [join(root, 'widget/loader.ts')],
     format: 'iife',
     write: false,
-    define: { PANEL: JSON.stringify(`assets/${name}`) },
+    define: { PANEL: addressOf('widget/panel.ts'), UNREAD: addressOf('widget/unread.ts') },
     plugins: [cssAsText],
   });
   const loader = join(outDir, 'threadline.js');

@@ -38,7 +38,7 @@ export interface ClientOptions {
   storage: OutboxStorage<Draft>;
   touch: Touch;
   locale: () => string;
-  emit: (event: ThreadlineEvent, detail?: unknown) => void;
+  emit: (event: ThreadlineEvent, detail?: unknown) => unknown;
   /** Anything changed that is shown. */
   onChange: () => void;
 }
@@ -57,7 +57,7 @@ export interface Client {
   write: (thread: string | null, text: string, attachments: FileRef[]) => string;
   setTyping: (conversationId: string, typing: boolean) => void;
   seen: (conversationId: string, seq: number) => void;
-  identify: (source: IdentitySource) => void;
+  identify: (source: IdentitySource | undefined) => void;
   /** Ends the visitor's secret on the server, and wipes what was kept here. */
   signOut: (base: string) => Promise<void>;
   /** Nothing of the former person stays; the next session is somebody new's. */

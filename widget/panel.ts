@@ -1,30 +1,48 @@
 import { createClient, type Line, type LineListener } from './client.js';
 import { ThreadlinePanel } from './panel-element.js';
-import type { PanelHandle, Shell } from './shell.js';
+import type { Lent, PanelHandle, Shell } from './shell.js';
 import { storageKey } from './shell.js';
 import { outboxStorage } from './storage.js';
 import { loadTexts } from './texts/text.js';
 import { readTouch } from './touch.js';
+import { showUnread } from './unread.js';
 import { openWire } from './wire.js';
 
-export interface MountOptions {
-  /** The tests hand in a line of their own; the product connects to where the script came from. */
-  openLine?: (listener: LineListener) => Line;
-}
-
 /** Puts the panel into the shell. Nothing is connected before it is first opened. */
-export function mount(shell: Shell, options: MountOptions = {}): PanelHandle {
+export function mount(
+  lent: Lent,
+  /** The tests hand in a line of their own; the product connects to where the script came from. */
+  openLine: (listener: LineListener) => Line = (listener) =>
+    openWire({
+      ...listener,
+      url: lent.base.replace(/^http/, 'ws').replace(/\/$/, ''),
+      namespace: '/visitor',
+      onOpen: () => undefined,
+    }),
+): PanelHandle {
   if (!customElements.get('threadline-panel')) customElements.define('threadline-panel', ThreadlinePanel);
   const panel = new ThreadlinePanel();
-  const openLine =
-    options.openLine ??
-    ((listener: LineListener): Line =>
-      openWire({
-        ...listener,
-        url: shell.base.replace(/^http/, 'ws').replace(/\/$/, ''),
-        namespace: '/visitor',
-        onOpen: () => undefined,
-      }));
+  let isOpen = false;
+  let unread = 0;
+  const draw = (): void => {
+    lent.draw(isOpen);
+    showUnread(lent, isOpen ? 0 : unread);
+  };
+  const shell: Shell = {
+    ...lent,
+    root: lent.host.shadowRoot ?? lent.host.attachShadow({ mode: 'open' }),
+    setOpen(open) {
+      isOpen = open;
+      draw();
+      shell.emit(open ? 'open' : 'close');
+    },
+    setUnread(count) {
+      if (count === unread) return;
+      unread = count;
+      draw();
+      shell.emit('unread', count);
+    },
+  };
 
   let hasStarted = false;
   let wake: () => void = () => undefined;
@@ -57,15 +75,10 @@ export function mount(shell: Shell, options: MountOptions = {}): PanelHandle {
     onChange() {
       const { session, conversations } = client;
       if (session) shell.host.style.setProperty('--tl-accent', session.inbox.accent);
-      const unread = conversations.reduce((sum, one) => sum + one.unread, 0);
-      if (session && unread !== toldUnread) {
-        toldUnread = unread;
-        shell.setUnread(unread);
-      }
+      if (session) shell.setUnread(conversations.reduce((sum, one) => sum + one.unread, 0));
       panel.requestUpdate();
     },
   });
-  let toldUnread = -1;
   panel.client = client;
   panel.shell = shell;
   shell.root.prepend(panel);
@@ -102,7 +115,8 @@ export function mount(shell: Shell, options: MountOptions = {}): PanelHandle {
   );
 
   /** A catalogue that does not come leaves the panel in English; the site is told. */
-  const speak = (): Promise<void> => loadTexts(shell.locale()).catch((error) => shell.emit('error', error));
+  const speak = (): Promise<unknown> =>
+    loadTexts(shell.locale()).catch((error) => shell.emit('error', error));
 
   const handle: PanelHandle = {
     async open(byVisitor = false) {
@@ -118,6 +132,7 @@ export function mount(shell: Shell, options: MountOptions = {}): PanelHandle {
     },
     async setLocale() {
       await speak();
+      draw();
       panel.requestUpdate();
     },
     destroy() {

@@ -5,19 +5,25 @@ export type ThreadlineEvent = 'open' | 'close' | 'unread' | 'message' | 'identif
 /** A token signed by the site's back end, or where to get a fresh one. */
 export type IdentitySource = string | (() => string | Promise<string>);
 
-export interface Shell {
+/** What the loader lends to the panel. */
+export interface Lent {
   /** The element that stands in the page. */
   host: HTMLElement;
-  root: ShadowRoot;
   launcher: HTMLButtonElement;
   inboxId: string;
   /** Where the script came from, with a slash at the end. */
   base: string;
   locale: () => string;
-  /** Whether the launcher shows an open chat. */
+  emit: (event: ThreadlineEvent, detail?: unknown) => unknown;
+  /** Shows an open chat or a closed one. */
+  draw: (isOpen: boolean) => void;
+}
+
+/** The same as the panel uses it. */
+export interface Shell extends Omit<Lent, 'draw'> {
+  root: ShadowRoot;
   setOpen: (isOpen: boolean) => void;
   setUnread: (count: number) => void;
-  emit: (event: ThreadlineEvent, detail?: unknown) => void;
 }
 
 /** What the loader hands on to the panel once it is there. */
@@ -26,7 +32,7 @@ export interface PanelHandle {
   open: (byVisitor?: boolean) => Promise<void>;
   close: () => void;
   toggle: (byVisitor?: boolean) => Promise<void> | void;
-  identify: (source: IdentitySource) => void;
+  identify: (source: IdentitySource | undefined) => void;
   signOut: () => Promise<void>;
   /** The language of the shell changed. */
   setLocale: () => Promise<void>;

@@ -1,7 +1,7 @@
 import { emulateMedia, sendKeys, setViewport } from '@web/test-runner-commands';
 import 'axe-core/axe.min.js';
 import { mount } from '../../widget/panel.js';
-import type { PanelHandle, Shell } from '../../widget/shell.js';
+import type { Lent, PanelHandle } from '../../widget/shell.js';
 import { conversationId, type FakeLine, fakeLine, message } from './fake-line.js';
 
 /** The panel in real Chromium, on a line of the test's own: what a visitor sees, does and hears. */
@@ -17,7 +17,7 @@ interface Stage {
   line: FakeLine;
   handle: PanelHandle;
   root: ShadowRoot;
-  shell: Shell;
+  shell: Lent & { root: ShadowRoot };
   told: [string, unknown][];
 }
 
@@ -55,22 +55,22 @@ async function put(
   shadow.adoptedStyleSheets = [style];
   document.documentElement.append(host);
   const told: [string, unknown][] = [];
-  const shell: Shell = {
+  const lent: Lent = {
     host,
-    root: shadow,
     launcher,
     inboxId: `inbox-${crypto.randomUUID()}`,
     base: `${location.origin}/`,
     locale: () => locale,
-    setOpen: (isOpen) => told.push([isOpen ? 'open' : 'close', null]),
-    setUnread: (count) => told.push(['unread', count]),
+    draw(isOpen) {
+      launcher.ariaExpanded = `${isOpen}`;
+    },
     emit: (event, detail) => told.push([event, detail]),
   };
-  const handle = mount(shell, { openLine: made.openLine });
+  const handle = mount(lent, made.openLine);
   stage = {
     line: made.line,
     handle,
-    shell,
+    shell: { ...lent, root: shadow },
     told,
     root: await until(() => shadow.querySelector('threadline-panel')?.shadowRoot),
   };
@@ -326,7 +326,7 @@ describe('panel', () => {
       await handle.open(true);
       equal((await until(() => stage?.root.querySelector('textarea'))).value, 'half a sen');
       handle.destroy();
-      const again = mount(shell, { openLine: fakeLine().openLine });
+      const again = mount(shell, fakeLine().openLine);
       await again.open(true);
       const panel = await until(() =>
         shell.root.querySelector('threadline-panel')?.shadowRoot?.querySelector('textarea'),
@@ -343,7 +343,7 @@ describe('panel', () => {
       await until(() => texts('.waiting').length === 1);
       handle.destroy();
       const second = fakeLine();
-      const again = mount(shell, { openLine: second.openLine });
+      const again = mount(shell, second.openLine);
       await again.open();
       await until(() => second.line.events.length === 1);
       again.destroy();

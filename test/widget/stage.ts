@@ -1,5 +1,5 @@
 import { mount as mountPanel } from '../../widget/panel.js';
-import type { PanelHandle, Shell } from '../../widget/shell.js';
+import type { Lent, PanelHandle } from '../../widget/shell.js';
 import { type FakeLine, fakeLine, message } from './fake-line.js';
 
 /** The panel on a line of the page's own, for pictures: `?scene=` says what stands in it. */
@@ -9,7 +9,7 @@ declare global {
   }
 }
 
-export function mount(shell: Shell): PanelHandle {
+export function mount(shell: Lent): PanelHandle {
   const scene = new URLSearchParams(location.search).get('scene');
   const talk = [
     message(1, 'visitor', 'Bought one. Now I get this:', 40),
@@ -26,9 +26,10 @@ export function mount(shell: Shell): PanelHandle {
   });
   window.stage = line;
   line.session.inbox.availability.agents.push({ id: 'priya', name: 'Priya Nair' });
-  const handle = mountPanel(shell, { openLine });
+  const handle = mountPanel(shell, openLine);
   const after = (ms: number, work: () => void): void => void setTimeout(work, ms);
-  const root = (): ShadowRoot | null | undefined => shell.root.querySelector('threadline-panel')?.shadowRoot;
+  const root = (): ShadowRoot | null | undefined =>
+    shell.host.shadowRoot?.querySelector('threadline-panel')?.shadowRoot;
   const write = (text: string): void => {
     const field = root()?.querySelector('textarea');
     if (!field) return;

@@ -1,8 +1,8 @@
-/** What the launcher says before the rest is loaded: open, close, unread. */
-const launcherTexts = {
-  en: ['Chat with us', 'Close chat', ', unread: '],
-  ru: ['Написать нам', 'Закрыть чат', ', непрочитанных: '],
-} as const;
+const isRussian = (locale: string): boolean => /^ru/i.test(locale);
 
-export const launcherTextsOf = (locale: string): readonly [string, string, string] =>
-  launcherTexts[/^ru\b/i.test(locale) ? 'ru' : 'en'];
+/** What the launcher says before the rest is loaded: closed, open. */
+export const launcherTextsOf = (locale: string): readonly [string, string] =>
+  isRussian(locale) ? ['Написать нам', 'Закрыть чат'] : ['Chat with us', 'Close chat'];
+
+export const unreadTextOf = (locale: string, count: number): string =>
+  `${launcherTextsOf(locale)[0]}, ${isRussian(locale) ? 'непрочитанных' : 'unread'}: ${count}`;
