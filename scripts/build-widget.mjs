@@ -1,5 +1,6 @@
 // Builds the widget: the loader under its stable name, the panel and what it loads under hashed ones, each with its
 // brotli form beside it. esbuild and not Vite: Vite would add its preload helper to the loader.
+import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,12 +12,40 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 /** What we support (2024 on); also keeps light-dark() and relative colours from being rewritten. */
 const target = ['es2022', 'chrome125', 'firefox128', 'safari18'];
 
+/** A colour of the tokens as the eight-bit one that a screen shows; one outside sRGB, or computed, stays as it is. */
+function toHex(whole, l, c, h, alpha) {
+  const angle = (Number(h) * Math.PI) / 180;
+  const [a, b] = [Number(c) * Math.cos(angle), Number(c) * Math.sin(angle)];
+  const cubed = (x) => x ** 3;
+  const long = cubed(Number(l) + 0.3963377774 * a + 0.2158037573 * b);
+  const middle = cubed(Number(l) - 0.1055613458 * a - 0.0638541728 * b);
+  const short = cubed(Number(l) - 0.0894841775 * a - 1.291485548 * b);
+  const linear = [
+    4.0767416621 * long - 3.3077115913 * middle + 0.2309699292 * short,
+    -1.2684380046 * long + 2.6097574011 * middle - 0.3413193965 * short,
+    -0.0041960863 * long - 0.7034186147 * middle + 1.707614701 * short,
+  ];
+  if (linear.some((x) => x < -0.0005 || x > 1.0005)) return whole;
+  const bytes = linear
+    .map((x) => Math.min(1, Math.max(0, x)))
+    .map((x) => (x <= 0.0031308 ? 12.92 * x : 1.055 * x ** (1 / 2.4) - 0.055))
+    .concat(alpha === undefined ? [] : [Number(alpha)]);
+  return `#${bytes
+    .map((x) =>
+      Math.round(x * 255)
+        .toString(16)
+        .padStart(2, '0'),
+    )
+    .join('')}`;
+}
+const constantColour = /oklch\(\s*([\d.]+)\s+([\d.]+)\s+([\d.]+)\s*(?:\/\s*([\d.]+)\s*)?\)/g;
+
 /** Style sheets become minified text for adoptedStyleSheets: nothing needs `style-src`. */
 const cssAsText = {
   name: 'css-as-text',
   setup(build) {
     build.onLoad({ filter: /\.css$/ }, async ({ path }) => {
-      const { code } = await esbuild.transform(readFileSync(path, 'utf8'), {
+      const { code } = await esbuild.transform(readFileSync(path, 'utf8').replace(constantColour, toHex), {
         loader: 'css',
         minify: true,
         target,
@@ -87,30 +116,44 @@ export async function buildWidget({ outDir = join(root, 'dist/widget'), minify =
     tsconfigRaw: { compilerOptions: { experimentalDecorators: true, useDefineForClassFields: false } },
     logLevel: 'warning',
   };
-  const { outputFiles, metafile } = await esbuild.build({
-    ...common,
-    entryPoints: ['widget/panel.ts', 'widget/unread.ts'].map((path) => join(root, path)),
-    format: 'esm',
-    splitting: true,
-    outdir: join(outDir, 'assets'),
-    entryNames: '[name]-[hash]',
-    chunkNames: '[name]-[hash]',
-    metafile: true,
-    write: false,
-    plugins: [cssAsText, ownPolicyName, limitsAsNumbers(await readLimits())],
+  const plugins = [cssAsText, ownPolicyName, limitsAsNumbers(await readLimits())];
+  /** Builds one chunk under a name with its hash. What it imports on demand is already built: `addresses`. */
+  const chunk = async (source, addresses = {}) => {
+    const onDemand = {
+      name: 'on-demand',
+      setup(build) {
+        build.onResolve({ filter: /./ }, ({ kind, path }) =>
+          kind === 'dynamic-import' ? { path: addresses[path], external: true } : undefined,
+        );
+      },
+    };
+    const { outputFiles } = await esbuild.build({
+      ...common,
+      entryPoints: [join(root, 'widget', source)],
+      format: 'esm',
+      write: false,
+      plugins: [onDemand, ...plugins],
+    });
+    const code = minify ? withoutTemplateSpace(outputFiles[0].text) : outputFiles[0].text;
+    const hash = createHash('sha256').update(code).digest('hex').slice(0, 8);
+    const name = `${basename(source, '.ts')}-${hash}.js`;
+    writeFileSync(join(outDir, 'assets', name), code);
+    return name;
+  };
+  const panel = await chunk('panel.ts', {
+    './extras.js': `./${await chunk('extras.ts')}`,
+    './ru.js': `./${await chunk('texts/ru.ts')}`,
   });
-  for (const { path, text } of outputFiles) writeFileSync(path, minify ? withoutTemplateSpace(text) : text);
-  const addressOf = (source) => {
-    const found = Object.entries(metafile.outputs).find(([, { entryPoint }]) => entryPoint?.endsWith(source));
-    if (!found) throw new Error(`${source} was not built.`);
-    return JSON.stringify(`assets/${basename(found[0])}`);
+  const define = {
+    PANEL: JSON.stringify(`assets/${panel}`),
+    UNREAD: JSON.stringify(`assets/${await chunk('unread.ts')}`),
   };
   const { outputFiles: loaderFiles } = await esbuild.build({
     ...common,
     entryPoints: [join(root, 'widget/loader.ts')],
     format: 'iife',
     write: false,
-    define: { PANEL: addressOf('widget/panel.ts'), UNREAD: addressOf('widget/unread.ts') },
+    define,
     plugins: [cssAsText],
   });
   const loader = join(outDir, 'threadline.js');

@@ -1,16 +1,24 @@
-import { html, nothing } from 'lit/html.js';
+import type { html, nothing } from 'lit/html.js';
 import type { FileRef } from '../shared/events/parts.js';
 import { limits } from '../shared/limits.js';
 import type { Client } from './client.js';
 import { files } from './parts/files.js';
 import { emailForm } from './parts/form.js';
-import { icon } from './parts/icons.js';
-import { face } from './parts/people.js';
+import type { icon } from './parts/icons.js';
+import type { face } from './parts/people.js';
 import type { Times } from './parts/time.js';
 import type { Shell } from './shell.js';
 import sheetText from './styles/extras.css';
 import type { Text } from './texts/text.js';
 import { fileAddresses, type Upload, upload } from './upload.js';
+
+/** Lit and the parts that the panel has loaded: a copy of them here would be loaded twice. */
+export interface Kit {
+  html: typeof html;
+  nothing: typeof nothing;
+  icon: typeof icon;
+  face: typeof face;
+}
 
 /** What the panel lends. */
 interface Lender {
@@ -42,7 +50,8 @@ export interface Extras {
 
 const emoji = [...'😀😊😂😍😉🤔😢😡👍👎👋🙏👏💪🎉🤝🔥⭐✅❌❓⏰📦🚲'];
 
-export function createExtras(panel: Lender): Extras {
+export function createExtras(panel: Lender, kit: Kit): Extras {
+  const { html, nothing, icon, face } = kit;
   const { client, shell } = panel;
   const token = (): string => client.token();
   const addresses = fileAddresses(shell.base, token);
@@ -102,7 +111,7 @@ export function createExtras(panel: Lender): Extras {
     },
     uploads: () => (uploads.length ? html`<div class="ups">${uploads.map(uploadRow)}</div>` : nothing),
     files: (refs, from) =>
-      files(refs, from, {
+      files(refs, from, kit, {
         addresses,
         text: panel.text,
         locale: shell.locale(),
@@ -110,7 +119,7 @@ export function createExtras(panel: Lender): Extras {
         onLoad: redraw,
       }),
     form: (done) =>
-      emailForm(panel.text, isEmailWrong, (said) => {
+      emailForm(kit, panel.text, isEmailWrong, (said) => {
         const wrong = (): void => {
           isEmailWrong = true;
           redraw();

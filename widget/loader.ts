@@ -16,8 +16,7 @@ declare global {
   }
 }
 
-const bubble =
-  'M2.992 16.342a2 2 0 0 1 .094 1.167l-1.065 3.29a1 1 0 0 0 1.236 1.168l3.413-.998a2 2 0 0 1 1.099.092 10 10 0 1 0-4.777-4.719';
+const bubble = 'M3 16.3a2 2 0 0 1 .1 1.2L2 20.8A1 1 0 0 0 3.2 22l3.5-1a2 2 0 0 1 1.1.1A10 10 0 1 0 3 16.3';
 type Call = [name: string, ...args: unknown[]];
 /** Calls that bring the panel; `signOut` has something to end on the server even where it was never opened. */
 const wakes = /open|tog|out/i;

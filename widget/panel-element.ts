@@ -72,10 +72,7 @@ export class ThreadlinePanel extends View {
       this.#fit();
     }
     this.requestUpdate();
-    void this.updateComplete.then(() => {
-      if (byVisitor) this.#focus();
-      return this.#loadExtras();
-    });
+    if (byVisitor) void this.updateComplete.then(() => this.#focus());
   }
 
   hide(): void {
@@ -113,10 +110,15 @@ export class ThreadlinePanel extends View {
     this.requestUpdate();
   }
 
-  /** What few need, or need later: comes after the first look, or with the wish for it. */
+  /** What few need comes with the need for it. */
+  get #extra(): Extras | null {
+    if (!this.#extras) void this.#loadExtras().catch((error) => this.shell.emit('error', error));
+    return this.#extras;
+  }
+
   async #loadExtras(): Promise<Extras> {
     const { createExtras } = await import('./extras.js');
-    this.#extras ??= createExtras(this);
+    this.#extras ??= createExtras(this, { html, nothing, icon, face });
     this.requestUpdate();
     return this.#extras;
   }
@@ -322,7 +324,7 @@ export class ThreadlinePanel extends View {
       dir=${getComputedStyle(document.documentElement).direction}
       @keydown=${this.#onEscape}
     >
-      ${this.#view === 'list' ? this.#extras?.list((id) => this.#choose(id), this.#closeButton()) : this.#renderChat(session?.inbox)}
+      ${this.#view === 'list' ? this.#extra?.list((id) => this.#choose(id), this.#closeButton()) : this.#renderChat(session?.inbox)}
       <p class="hid" role="status">${this.#statusWords()}</p>
       ${
         this.#isMenuOpen
@@ -455,7 +457,7 @@ export class ThreadlinePanel extends View {
       this.requestUpdate();
       void this.updateComplete.then(() => this.#focus());
     };
-    return html`<div class="body">${this.#extras?.form(done)}</div>`;
+    return html`<div class="body">${this.#extra?.form(done)}</div>`;
   }
 
   #renderConversation(): unknown {
@@ -538,7 +540,7 @@ export class ThreadlinePanel extends View {
   }
 
   #files(refs: readonly FileRef[] = [], from: string = this.text('you')): unknown {
-    return refs.length ? this.#extras?.files(refs, from) : nothing;
+    return refs.length ? this.#extra?.files(refs, from) : nothing;
   }
 
   #renderItem(item: Item): unknown {
@@ -678,7 +680,7 @@ export class ThreadlinePanel extends View {
           ${icon('smile')}
         </button>
         <button class="send" aria-label=${text('send')} aria-disabled=${!this.#canSend()}>${icon('up')}</button>
-        ${this.#isEmojiOpen ? this.#extras?.emoji((one) => this.#insert(one)) : nothing}
+        ${this.#isEmojiOpen ? this.#extra?.emoji((one) => this.#insert(one)) : nothing}
       </form>`;
   }
 

@@ -1,8 +1,7 @@
-import { html } from 'lit/html.js';
 import type { FileRef } from '../../shared/events/parts.js';
+import type { Kit } from '../extras.js';
 import type { Text } from '../texts/text.js';
 import type { fileAddresses } from '../upload.js';
-import { icon } from './icons.js';
 
 const sizeOf = (bytes: number, locale: string): string => {
   const isLarge = bytes >= 1_000_000;
@@ -26,7 +25,7 @@ export interface FilesView {
   onLoad: () => void;
 }
 
-export function files(refs: readonly FileRef[], from: string, view: FilesView): unknown {
+export function files(refs: readonly FileRef[], from: string, { html, icon }: Kit, view: FilesView): unknown {
   const { addresses, text } = view;
   const save = async (ref: FileRef): Promise<void> => {
     try {

@@ -1,11 +1,12 @@
-import { html, nothing, type TemplateResult } from 'lit/html.js';
+import type { TemplateResult } from 'lit/html.js';
+import type { Kit } from '../extras.js';
 import type { Text } from '../texts/text.js';
-import { icon } from './icons.js';
 
 const address = /^[^\s@<>"]{1,64}@[^\s@<>"]+\.[^\s@<>".]+$/;
 
 /** What the form before the chat asks: an address to answer to, which proves nothing. */
 export const emailForm = (
+  { html, nothing, icon }: Kit,
   text: Text,
   isWrong: boolean,
   done: (said: { email: string; name?: string } | null) => void,
