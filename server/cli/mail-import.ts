@@ -61,7 +61,6 @@ The whole import can be taken back: threadline import undo ID`,
           vouch,
           dryRun,
           ...(importId !== undefined && { importId }),
-          known: new Map(),
           signal: input.signal,
           onBroken: broken.add,
           onProgress: (so) =>

@@ -42,6 +42,8 @@ export async function putFiles(scope: Scope, files: readonly HeldFile[]): Promis
     }),
   );
   const contents = new Map(rows.map((row, index) => [row.hash, files[index]?.content ?? new Uint8Array()]));
+  const refs = new Map<string, number>();
+  for (const { hash } of rows) refs.set(hash, (refs.get(hash) ?? 0) + 1);
   const written = new Map<string, string>();
   try {
     await writeMissing(workspaceId, contents, written);
@@ -49,20 +51,31 @@ export async function putFiles(scope: Scope, files: readonly HeldFile[]): Promis
       const found = await findBlobs(workspaceId, [...contents.keys()], session);
       // What lay there a moment ago and was removed since has to be written after all.
       await writeMissing(workspaceId, contents, written, found);
-      await BlobModel.bulkWrite(
-        [...contents].map(([hash, content]) => ({
-          updateOne: {
-            filter: { _id: `${workspaceId}:${hash}`, workspaceId },
-            update: {
-              $inc: { refs: rows.filter((row) => row.hash === hash).length },
-              $setOnInsert: { hash, size: content.length, storedAs: written.get(hash) ?? '' },
+      const [known, fresh] = [[...found.keys()], [...contents.keys()].filter((hash) => !found.has(hash))];
+      if (known.length > 0) {
+        await BlobModel.bulkWrite(
+          known.map((hash) => ({
+            updateOne: {
+              filter: { _id: `${workspaceId}:${hash}`, workspaceId },
+              update: { $inc: { refs: refs.get(hash) ?? 0 } },
             },
-            upsert: true,
-          },
-        })),
-        { session, ordered: true },
+          })),
+          { session, ordered: true },
+        );
+      }
+      // A rival with the same new content makes this run again, and then its row is found.
+      const inserted = fresh.map(
+        (hash): BlobRow => ({
+          _id: `${workspaceId}:${hash}`,
+          workspaceId,
+          hash,
+          size: contents.get(hash)?.length ?? 0,
+          refs: refs.get(hash) ?? 0,
+          storedAs: written.get(hash) ?? '',
+        }),
       );
-      await FileModel.insertMany(rows, { session, ordered: true });
+      await BlobModel.insertMany(inserted, { session, ordered: true, lean: true });
+      await FileModel.insertMany(rows, { session, ordered: true, lean: true });
       return new Set(found.keys());
     });
     // Somebody else's copy of the same content counts: ours is one too many.

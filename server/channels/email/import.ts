@@ -4,7 +4,7 @@ import { basename, join, relative } from 'node:path';
 import type { Scope } from '../../workspaces/scope.js';
 import { type RawLetter, readLetters } from './mbox.js';
 import { parseHead, parseLetter } from './parse.js';
-import { type Received, type Receiving, receiveLetters } from './receive.js';
+import { newRun, type Received, type Receiving, receiveLetters } from './receive.js';
 
 export interface ImportCounts {
   imported: number;
@@ -12,7 +12,7 @@ export interface ImportCounts {
   broken: number;
 }
 
-export interface MailImport extends Receiving {
+export interface MailImport extends Omit<Receiving, 'run'> {
   /** Told of each letter that could not be read, and why. */
   onBroken?: (broken: Received) => void;
   /** Told after each batch. */
@@ -22,12 +22,14 @@ export interface MailImport extends Receiving {
   dryRun?: boolean;
 }
 
-/** A batch ends at either: as many letters as the door takes at once, or as many bytes as memory should hold. */
+/** A batch ends at either: as many letters as one commit should hold, or as many bytes as memory should. */
 const batchLetters = 128;
-const batchBytes = 16 * 1024 * 1024;
+const batchBytes = 8 * 1024 * 1024;
+/** While one batch waits for the disk, another is read and decoded. Nothing more is read before one of them is done. */
+const batchesAtOnce = 3;
 
 /**
- * Puts every letter of these sources onto timelines, a batch at a time; nothing more is read while a batch is written.
+ * Puts every letter of these sources onto timelines, a few batches at a time.
  * @throws AppError `store_unavailable`, `store_full`: what was imported until then stays, and the same may be imported again
  */
 export async function importMail(
@@ -36,38 +38,67 @@ export async function importMail(
   options: MailImport,
 ): Promise<ImportCounts> {
   const counts: ImportCounts = { imported: 0, duplicates: 0, broken: 0 };
-  let batch: RawLetter[] = [];
-  let bytes = 0;
-  const flush = async () => {
-    const letters = batch;
-    batch = [];
-    bytes = 0;
+  const underway = new Set<Promise<void>>();
+  const run = newRun();
+
+  async function write(letters: readonly RawLetter[]): Promise<void> {
     try {
       const received = options.dryRun
         ? await lookThrough(letters)
-        : await receiveLetters(scope, letters, options);
-      for (const one of received) {
-        if (one.outcome === 'broken') {
-          counts.broken += 1;
-          options.onBroken?.(one);
-        } else counts[one.outcome === 'imported' ? 'imported' : 'duplicates'] += 1;
-      }
+        : await receiveLetters(scope, letters, { ...options, run });
+      for (const one of received) count(one);
     } finally {
       for (const letter of letters) await letter.release();
     }
     options.onProgress?.(counts);
-  };
+  }
+
+  function count(one: Received): void {
+    if (one.outcome === 'imported') counts.imported += 1;
+    else if (one.outcome === 'duplicate') counts.duplicates += 1;
+    else {
+      counts.broken += 1;
+      options.onBroken?.(one);
+    }
+  }
+
+  async function begin(letters: readonly RawLetter[]): Promise<void> {
+    if (underway.size >= batchesAtOnce) await Promise.race(underway);
+    const batch: Promise<void> = write(letters).finally(() => underway.delete(batch));
+    underway.add(batch);
+    // Who fails while the next letters are read is heard by the race or at the end.
+    batch.catch(() => {});
+  }
+
+  try {
+    for await (const letters of batches(sources, options.signal)) await begin(letters);
+    await Promise.all(underway);
+  } finally {
+    await Promise.allSettled(underway);
+  }
+  return counts;
+}
+
+async function* batches(
+  sources: AsyncIterable<MailSource>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<RawLetter[]> {
+  let batch: RawLetter[] = [];
+  let bytes = 0;
   for await (const source of sources) {
     for await (const letter of readLetters(source.open(), source.name)) {
       batch.push(letter);
       bytes += letter.bytes?.length ?? letter.head.length;
-      if (batch.length >= batchLetters || bytes >= batchBytes) await flush();
-      if (options.signal?.aborted) break;
+      if (batch.length >= batchLetters || bytes >= batchBytes) {
+        yield batch;
+        batch = [];
+        bytes = 0;
+      }
+      if (signal?.aborted) break;
     }
-    if (options.signal?.aborted) break;
+    if (signal?.aborted) break;
   }
-  await flush();
-  return counts;
+  if (batch.length > 0) yield batch;
 }
 
 /** What an import would find, without the store: doubles are not known then. */

@@ -14,7 +14,7 @@ import { hashOf, type Letter, parseHead, parseLetter } from './parse.js';
 import { splitQuoted } from './quote.js';
 import type { Unread } from './scan.js';
 import { isOurs, threadKeys } from './thread.js';
-import { letterTime } from './when.js';
+import { type LetterTime, letterTime } from './when.js';
 import { type Correspondent, correspondentOf, type KnownContacts, whoseLetter } from './whose.js';
 
 /**
@@ -29,8 +29,23 @@ export interface Receiving {
   /** The operator answers for the senders of these letters. */
   vouch?: boolean;
   importId?: string;
-  known: KnownContacts;
+  run: ReceivingRun;
 }
+
+/** What batches that are received at the same time know of each other. */
+export interface ReceivingRun {
+  contacts: KnownContacts;
+  /** Dedupe keys of letters that are being written. */
+  underway: Set<string>;
+  /** Resolves when the batch before has been appended: a thread is followed in the order of its letters. */
+  before: Promise<void>;
+}
+
+export const newRun = (): ReceivingRun => ({
+  contacts: new Map(),
+  underway: new Set(),
+  before: Promise.resolve(),
+});
 
 /** What became of a letter. */
 export interface Received {
@@ -65,27 +80,40 @@ export async function receiveLetters(
   raws: readonly RawLetter[],
   options: Receiving,
 ): Promise<Received[]> {
+  const { run } = options;
+  const { before } = run;
+  let appended = (): void => {};
+  run.before = new Promise((resolve) => {
+    appended = resolve;
+  });
   const results = new Map<RawLetter, Received>();
-  const arrived: Arrived[] = [];
-  for (const raw of raws) {
-    const one = await decode(raw, options);
-    if (one) arrived.push(one);
-    else results.set(raw, { name: raw.name, outcome: 'broken', reason: 'not_mail' });
-  }
-  const fresh = await withoutDuplicates(scope, arrived, options, results);
-  const drafts = await draftAll(scope, fresh, options);
-  const settled = await appendAll(scope, drafts);
-  for (const [index, outcome] of settled.entries()) {
-    const one = fresh[index];
-    if (!one) continue;
-    if (outcome instanceof AppError) throw outcome;
-    const { unread } = one.letter;
-    results.set(one.raw, {
-      name: one.raw.name,
-      outcome: !outcome.isFirst ? 'duplicate' : unread ? 'broken' : 'imported',
-      ...(unread && { reason: unread }),
-      eventId: outcome.event.id,
-    });
+  let fresh: Arrived[] = [];
+  try {
+    const arrived: Arrived[] = [];
+    for (const raw of raws) {
+      const one = await decode(raw, options);
+      if (one) arrived.push(one);
+      else results.set(raw, { name: raw.name, outcome: 'broken', reason: 'not_mail' });
+    }
+    fresh = await withoutDuplicates(scope, arrived, options, results);
+    const kept = await keepAll(scope, fresh, options);
+    await before;
+    const settled = await appendAll(scope, await draftAll(scope, fresh, kept, options));
+    for (const [index, outcome] of settled.entries()) {
+      const one = fresh[index];
+      if (!one) continue;
+      if (outcome instanceof AppError) throw outcome;
+      const { unread } = one.letter;
+      results.set(one.raw, {
+        name: one.raw.name,
+        outcome: !outcome.isFirst ? 'duplicate' : unread ? 'broken' : 'imported',
+        ...(unread && { reason: unread }),
+        eventId: outcome.event.id,
+      });
+    }
+  } finally {
+    for (const one of fresh) run.underway.delete(one.dedupeKey);
+    appended();
   }
   return raws.map((raw) => results.get(raw) ?? { name: raw.name, outcome: 'duplicate' });
 }
@@ -124,8 +152,9 @@ async function withoutDuplicates(
   const seen = new Set(events.map((event) => event.dedupeKey));
   const fresh: Arrived[] = [];
   for (const one of arrived) {
-    if (!seen.has(one.dedupeKey) && !(await isCopyOfOurs(scope, one, options))) {
-      seen.add(one.dedupeKey);
+    const isKnown = seen.has(one.dedupeKey) || options.run.underway.has(one.dedupeKey);
+    if (!isKnown && !(await isCopyOfOurs(scope, one, options))) {
+      options.run.underway.add(one.dedupeKey);
       fresh.push(one);
     } else results.set(one.raw, { name: one.raw.name, outcome: 'duplicate' });
   }
@@ -144,10 +173,17 @@ const contactOf = (scope: Scope, one: Arrived, options: Receiving, at: Date): Pr
     scope,
     one.correspondent,
     { inboxId: options.inbox._id, importId: options.importId, at, key: one.identity, proof: one.proof },
-    options.known,
+    options.run.contacts,
   );
 
-async function draftAll(scope: Scope, fresh: readonly Arrived[], options: Receiving): Promise<DraftEvent[]> {
+interface Kept {
+  times: LetterTime[];
+  contactIds: string[];
+  files: StoredFiles[];
+}
+
+/** Whose each letter is, and all that it holds, in the store: the part that batches do side by side. */
+async function keepAll(scope: Scope, fresh: readonly Arrived[], options: Receiving): Promise<Kept> {
   const now = new Date();
   const times = fresh.map(({ letter }) =>
     letterTime(letter.headers, letter.date, { trustedHost: options.trustedHost, now }),
@@ -155,7 +191,15 @@ async function draftAll(scope: Scope, fresh: readonly Arrived[], options: Receiv
   const contactIds = await inParallel(fresh, contactsAtOnce, (one, index) =>
     contactOf(scope, one, options, times[index]?.occurredAt ?? now),
   );
-  const stored = await storeFiles(scope, fresh, contactIds);
+  return { times, contactIds, files: await storeFiles(scope, fresh, contactIds) };
+}
+
+async function draftAll(
+  scope: Scope,
+  fresh: readonly Arrived[],
+  { times, contactIds, files }: Kept,
+  options: Receiving,
+): Promise<DraftEvent[]> {
   const keys = await threadKeys(
     scope,
     options.inbox._id,
@@ -168,12 +212,12 @@ async function draftAll(scope: Scope, fresh: readonly Arrived[], options: Receiv
   return fresh.map((one, index): DraftEvent => {
     const { letter, correspondent } = one;
     const contactId = contactIds[index] ?? '';
-    const time = times[index] ?? letterTime([], undefined, { now });
+    const time = times[index] ?? letterTime([], undefined, { now: new Date() });
     return {
       kind: 'email',
       body: {
         ...bodyOf(letter),
-        ...(stored[index] ?? { attachments: [] }),
+        ...(files[index] ?? { attachments: [] }),
         proof: one.proof,
         timeFrom: time.timeFrom,
         ...(time.dateHeader !== undefined && { dateHeader: time.dateHeader }),

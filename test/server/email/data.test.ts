@@ -100,7 +100,6 @@ describe.skipIf(!hasData)('real mail', () => {
       const startedAt = performance.now();
       const counts = await importMail(company.scope, mailSources(dataDir, process.stdin), {
         inbox: company.email,
-        known: new Map(),
         onBroken: ({ reason = '' }) => reasons.set(reason, (reasons.get(reason) ?? 0) + 1),
       });
       const seconds = (performance.now() - startedAt) / 1_000;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { RawLetter } from '../../../server/channels/email/mbox.js';
 import { readLetters } from '../../../server/channels/email/mbox.js';
-import { type Received, receiveLetters } from '../../../server/channels/email/receive.js';
+import { newRun, type Received, receiveLetters } from '../../../server/channels/email/receive.js';
 import { makeClaim } from '../../../server/contacts/claims.js';
 import { beginImport, finishImport, undoImport } from '../../../server/contacts/imports.js';
 import { mergeContacts } from '../../../server/contacts/merge.js';
@@ -45,7 +45,7 @@ const receive = (
   receiveLetters(company.scope, letters, {
     inbox: { _id: company.email._id, address: own },
     trustedHost,
-    known: new Map(),
+    run: newRun(),
     ...options,
   });
 

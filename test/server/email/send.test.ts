@@ -3,7 +3,7 @@ import { SMTPServer, type SMTPServerSession } from 'smtp-server';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { htmlOf } from '../../../server/channels/email/compose.js';
 import { parseLetter } from '../../../server/channels/email/parse.js';
-import { receiveLetters } from '../../../server/channels/email/receive.js';
+import { newRun, receiveLetters } from '../../../server/channels/email/receive.js';
 import { emailDraft } from '../../../server/channels/email/reply.js';
 import { emailSending } from '../../../server/channels/email/send.js';
 import { getConversation } from '../../../server/conversations/conversations.js';
@@ -81,7 +81,7 @@ async function aQuestion(name = 'reply-to-differs'): Promise<{ company: Company;
   await changeInbox(company.scope, company.email._id, { address: own });
   const [received] = await receiveLetters(company.scope, [raw(fixture(name))], {
     inbox: { _id: company.email._id, address: own },
-    known: new Map(),
+    run: newRun(),
   });
   const event = await EventModel.findOne({
     workspaceId: company.scope.workspaceId,
@@ -177,7 +177,7 @@ describe("an agent's reply", () => {
     const copy = `From: ${own}\nTo: nina@tidewater.example\nSubject: Re: elsewhere\nMessage-ID: ${messageId}\n\nWhich one?\n`;
     const received = await receiveLetters(company.scope, [raw(Buffer.from(answer)), raw(Buffer.from(copy))], {
       inbox: { _id: company.email._id, address: own },
-      known: new Map(),
+      run: newRun(),
     });
     expect(received.map((one) => one.outcome)).toEqual(['imported', 'duplicate']);
     const stored = await EventModel.findOne({
@@ -251,7 +251,7 @@ describe("an agent's reply", () => {
     const source = `From: =?utf-8?B?${Buffer.from('Nina\r\nBcc: all@victim.example').toString('base64')}?= <nina@tidewater.example>\nTo: ${own}\nSubject: =?utf-8?B?${evil}?=\nMessage-ID: <x@tidewater.example>\nReferences: <r\r\n Bcc:all@victim.example>\n\nhi\n`;
     const [received] = await receiveLetters(company.scope, [raw(Buffer.from(source))], {
       inbox: { _id: company.email._id, address: own },
-      known: new Map(),
+      run: newRun(),
     });
     const question = await EventModel.findOne({
       workspaceId: company.scope.workspaceId,
