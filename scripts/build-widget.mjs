@@ -100,15 +100,24 @@ const withoutTemplateSpace = (code) =>
     .trim();
 
 /**
+ * Names of ours that neither a browser, the wire, nor storage knows: they become a letter or two, the same in every
+ * chunk. A name that is missing here costs bytes, never correctness; none may be spelled as a string anywhere.
+ */
+const ownNames =
+  /^(isRestored|isOnline|outbox|threads|begun|resting|counter|attempt|failures|heard|isLoaded|isStale|wantsOlder|reading|readByOther|seenUntold|effects|atLeastMs|timer|transport|clock|delivery|subscribe|refusal|requestUpdate|updateComplete|renderRoot|willUpdate|updated|dress|openLine|onChange|onNotice|onRefused|onClose|onOpen|makeSocket|restart|forget|peek|isOpen|launcher|setOpen|setUnread|complain|nameOf|times|shows|isFirst|isLast|addresses|sameDay|brief|wake|sleep|emit|shell|draw)$/;
+
+/**
  * @param {{outDir?: string, minify?: boolean}} options `outDir` is emptied first.
  * @returns {Promise<{loader: string, chunks: string[]}>} paths of what was built
  */
 export async function buildWidget({ outDir = join(root, 'dist/widget'), minify = true } = {}) {
   rmSync(outDir, { recursive: true, force: true });
   mkdirSync(join(outDir, 'assets'), { recursive: true });
+  let mangleCache = {};
   const common = {
     bundle: true,
     minify,
+    ...(minify && { mangleProps: ownNames }),
     target,
     legalComments: 'none',
     charset: 'utf8',
@@ -127,13 +136,15 @@ export async function buildWidget({ outDir = join(root, 'dist/widget'), minify =
         );
       },
     };
-    const { outputFiles } = await esbuild.build({
+    const { outputFiles, mangleCache: named } = await esbuild.build({
       ...common,
+      ...(minify && { mangleCache }),
       entryPoints: [join(root, 'widget', source)],
       format: 'esm',
       write: false,
       plugins: [onDemand, ...plugins],
     });
+    mangleCache = { ...mangleCache, ...named };
     const code = minify ? withoutTemplateSpace(outputFiles[0].text) : outputFiles[0].text;
     const hash = createHash('sha256').update(code).digest('hex').slice(0, 8);
     const name = `${basename(source, '.ts')}-${hash}.js`;
@@ -150,6 +161,7 @@ export async function buildWidget({ outDir = join(root, 'dist/widget'), minify =
   };
   const { outputFiles: loaderFiles } = await esbuild.build({
     ...common,
+    ...(minify && { mangleCache }),
     entryPoints: [join(root, 'widget/loader.ts')],
     format: 'iife',
     write: false,

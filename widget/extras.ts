@@ -5,11 +5,11 @@ import type { Client } from './client.js';
 import { files } from './parts/files.js';
 import { emailForm } from './parts/form.js';
 import type { icon } from './parts/icons.js';
-import type { face } from './parts/people.js';
+import type { Person } from './parts/people.js';
 import type { Times } from './parts/time.js';
 import type { Shell } from './shell.js';
 import sheetText from './styles/extras.css';
-import type { Text } from './texts/text.js';
+import type { Text, TextKey } from './texts/text.js';
 import { fileAddresses, type Upload, upload } from './upload.js';
 
 /** Lit and the parts that the panel has loaded: a copy of them here would be loaded twice. */
@@ -17,7 +17,6 @@ export interface Kit {
   html: typeof html;
   nothing: typeof nothing;
   icon: typeof icon;
-  face: typeof face;
 }
 
 /** What the panel lends. */
@@ -27,7 +26,7 @@ interface Lender {
   text: Text;
   times: Times;
   renderRoot: ShadowRoot;
-  nameOf: (actor: { type: string; id?: string }) => { name: string; place: number };
+  nameOf: (actor: { type: string; id?: string }) => Person;
   complain: (words: string) => void;
   requestUpdate: () => void;
   updateComplete: Promise<void>;
@@ -46,12 +45,15 @@ export interface Extras {
   form: (done: () => void) => unknown;
   list: (choose: (id: string | null) => void, closeButton: unknown) => unknown;
   emoji: (insert: (one: string) => void) => unknown;
+  menu: (entries: readonly (readonly [TextKey, () => void])[]) => unknown;
+  /** A message that came while the chat was closed, beside the launcher. */
+  peek: (said: Person & { text: string }, open: () => void, dismiss: () => void) => unknown;
 }
 
 const emoji = [...'😀😊😂😍😉🤔😢😡👍👎👋🙏👏💪🎉🤝🔥⭐✅❌❓⏰📦🚲'];
 
 export function createExtras(panel: Lender, kit: Kit): Extras {
-  const { html, nothing, icon, face } = kit;
+  const { html, nothing, icon } = kit;
   const { client, shell } = panel;
   const token = (): string => client.token();
   const addresses = fileAddresses(shell.base, token);
@@ -137,10 +139,10 @@ export function createExtras(panel: Lender, kit: Kit): Extras {
           (event) => event.kind === 'message',
         );
         const isTheirs = message?.direction === 'out';
-        const { name, place } = panel.nameOf(isTheirs ? message.actor : { type: 'agent' });
+        const person = panel.nameOf(isTheirs ? message.actor : { type: 'agent' });
         const said = message?.kind === 'message' ? message.body.text : '';
         return html`<button type="button" class="li ${unread ? 'un' : ''}" @click=${() => choose(id)}>
-          ${face(name, place)}
+          ${person.face}
           <span class="l2"
             ><span class="r1"
               ><b class="cut" dir="auto">${subject || text('noSubject')}</b
@@ -164,6 +166,19 @@ export function createExtras(panel: Lender, kit: Kit): Extras {
     emoji: (insert) =>
       html`<div class="emo">
         ${emoji.map((one) => html`<button type="button" @click=${() => insert(one)}>${one}</button>`)}
+      </div>`,
+    menu: (entries) =>
+      html`<div class="menu">
+        ${entries.map(([key, act]) => html`<button type="button" @click=${act}>${panel.text(key)}</button>`)}
+      </div>`,
+    peek: (said, open, dismiss) =>
+      html`<div class="peek" dir=${getComputedStyle(document.documentElement).direction}>
+        <button type="button" class="txt" @click=${open}>
+          ${said.face}<span><b>${said.name}</b><span class="say" dir="auto">${said.text}</span></span>
+        </button>
+        <button type="button" class="ib" aria-label=${panel.text('dismiss')} @click=${dismiss}>
+          ${icon('x')}
+        </button>
       </div>`,
   };
 }

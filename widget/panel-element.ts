@@ -7,7 +7,7 @@ import type { Extras } from './extras.js';
 import { icon } from './parts/icons.js';
 import { type Item, itemsOf } from './parts/items.js';
 import { bubble } from './parts/message.js';
-import { face, faces } from './parts/people.js';
+import { face, faces, type Person } from './parts/people.js';
 import { timesOf } from './parts/time.js';
 import { View } from './parts/view.js';
 import { readKept, type Shell } from './shell.js';
@@ -44,7 +44,7 @@ export class ThreadlinePanel extends View {
   #lastItem = '';
   #isNews = false;
   #height = 0;
-  #peek: { name: string; place: number; text: string } | null = null;
+  #peek: (Person & { text: string }) | null = null;
 
   connectedCallback(): void {
     this.dress(sheetText);
@@ -118,7 +118,7 @@ export class ThreadlinePanel extends View {
 
   async #loadExtras(): Promise<Extras> {
     const { createExtras } = await import('./extras.js');
-    this.#extras ??= createExtras(this, { html, nothing, icon, face });
+    this.#extras ??= createExtras(this, { html, nothing, icon });
     this.requestUpdate();
     return this.#extras;
   }
@@ -144,18 +144,24 @@ export class ThreadlinePanel extends View {
     return this.client.conversations.find(({ id }) => id === this.#thread);
   }
 
-  nameOf(actor: { type: string; id?: string }): { name: string; place: number } {
+  /** Who it is: the first name as people say it, and the face. */
+  nameOf(actor: { type: string; id?: string }): Person {
     const { inbox } = this.client.session ?? {};
     const place = inbox?.availability.agents.findIndex(({ id }) => id === actor.id) ?? -1;
-    const [first] = inbox?.availability.agents[place]?.name.split(' ') ?? [];
-    return { name: first ?? inbox?.name ?? this.text('chat'), place };
+    const name = inbox?.availability.agents[place]?.name;
+    const shown = inbox?.name ?? this.text('chat');
+    return { name: name?.split(' ')[0] ?? shown, face: face(name ?? shown, place) };
   }
 
+  /** Into what is to be filled in, else to the first button; a form that is still on its way is waited for. */
   #focus(): void {
     const { renderRoot } = this;
-    const first =
-      this.#field ?? renderRoot.querySelector<HTMLElement>('.f') ?? renderRoot.querySelector('button');
-    first?.focus();
+    if (this.#asksForEmail() && !this.#extras) {
+      void this.#loadExtras()
+        .then(() => this.updateComplete)
+        .then(() => this.#focus());
+    }
+    (this.#field ?? renderRoot.querySelector<HTMLElement>('.f, button'))?.focus();
   }
 
   /** On phones the chat is the screen: the page under it is out of reach until it closes. */
@@ -314,7 +320,6 @@ export class ThreadlinePanel extends View {
     if (!this.#open) return this.#renderPeek();
     const { session } = this.client;
     const isFull = phone.matches;
-    const text = this.text;
     return html`<section
       class="panel ${isFull ? 'full' : ''}"
       role="dialog"
@@ -328,23 +333,19 @@ export class ThreadlinePanel extends View {
       <p class="hid" role="status">${this.#statusWords()}</p>
       ${
         this.#isMenuOpen
-          ? html`<div class="menu">
-              <button type="button" @click=${() => this.#choose(null)}>${text('newConversation')}</button>
-              ${
-                this.client.conversations.length
-                  ? html`<button type="button" @click=${() => this.#showList()}>${text('conversations')}</button>`
-                  : nothing
-              }
-              <button
-                type="button"
-                @click=${() => {
+          ? this.#extra?.menu([
+              ['newConversation', () => this.#choose(null)],
+              ...(this.client.conversations.length
+                ? [['conversations', () => this.#showList()] as const]
+                : []),
+              [
+                'signOut',
+                () => {
                   this.#isMenuOpen = false;
                   void this.client.signOut(this.shell.base);
-                }}
-              >
-                ${text('signOut')}
-              </button>
-            </div>`
+                },
+              ],
+            ])
           : nothing
       }
     </section>`;
@@ -358,24 +359,16 @@ export class ThreadlinePanel extends View {
   }
 
   #renderPeek(): unknown {
-    const peek = this.#peek;
-    if (!peek) return nothing;
-    return html`<div class="peek" dir=${getComputedStyle(document.documentElement).direction}>
-      <button type="button" class="txt" @click=${() => this.show(true)}>
-        ${face(peek.name, peek.place)}<span><b>${peek.name}</b><span class="say" dir="auto">${peek.text}</span></span>
-      </button>
-      <button
-        type="button"
-        class="ib"
-        aria-label=${this.text('dismiss')}
-        @click=${() => {
-          this.#peek = null;
-          this.requestUpdate();
-        }}
-      >
-        ${icon('x')}
-      </button>
-    </div>`;
+    return this.#peek
+      ? this.#extra?.peek(
+          this.#peek,
+          () => this.show(true),
+          () => {
+            this.#peek = null;
+            this.requestUpdate();
+          },
+        )
+      : nothing;
   }
 
   /** Said, not only shown: what happens to what the visitor wrote, and who types. */
@@ -557,9 +550,10 @@ export class ThreadlinePanel extends View {
       }
       case 'theirs': {
         const { event, isFirst, isLast } = item;
-        const { name, place } = this.nameOf(event.actor);
+        const person = this.nameOf(event.actor);
+        const { name } = person;
         return html`<div class="m ag">
-          ${isLast ? face(name, place) : html`<span></span>`}
+          ${isLast ? person.face : html`<span></span>`}
           <div>
             ${
               isFirst

@@ -15,3 +15,8 @@ export const face = (name: string, place: number, large = false): TemplateResult
 
 export const faces = (names: readonly string[], large = false): TemplateResult =>
   html`<span class="faces">${names.map((name, place) => face(name, place, large))}</span>`;
+
+export interface Person {
+  name: string;
+  face: TemplateResult;
+}
