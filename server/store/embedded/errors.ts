@@ -15,7 +15,6 @@ export class StoreError extends Error {
 
 export const badValue = (message: string) => new StoreError(2, 'BadValue', message);
 export const failedToParse = (message: string) => new StoreError(9, 'FailedToParse', message);
-export const typeMismatch = (message: string) => new StoreError(14, 'TypeMismatch', message);
 export const commandNotFound = (name: string) =>
   new StoreError(59, 'CommandNotFound', `no such command: '${name}'`);
 export const writeConflict = () =>
@@ -34,7 +33,6 @@ export const noSuchTransaction = (number: string) =>
     {},
     ['TransientTransactionError'],
   );
-export const outOfDiskSpace = () => new StoreError(14031, 'OutOfDiskSpace', 'The disk is full.');
 export const cursorNotFound = (id: string) =>
   new StoreError(43, 'CursorNotFound', `cursor id ${id} not found`);
 

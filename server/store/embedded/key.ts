@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { Binary, type ObjectId, serialize, type Timestamp } from 'bson';
+import { Binary, type ObjectId, type Timestamp } from 'bson';
 import { bracketOf, numeric } from './values.js';
 
 /**
@@ -78,8 +78,22 @@ function body(value: unknown): Buffer {
   }
 }
 
+/** Strings are most of what is indexed: written once, without the detours. */
+function stringKey(text: string): Buffer | null {
+  const length = Buffer.byteLength(text, 'utf8');
+  if (length + 3 > longest || text.includes('\0')) return null;
+  const bytes = Buffer.allocUnsafe(length + 3);
+  bytes[0] = 5;
+  bytes.write(text, 1, 'utf8');
+  bytes[length + 1] = 0;
+  bytes[length + 2] = 1;
+  return bytes;
+}
+
 /** The key of one value. A missing field is indexed as null. */
-export function keyOf(value: unknown): Buffer {
+function keyOf(value: unknown): Buffer {
+  const short = typeof value === 'string' ? stringKey(value) : null;
+  if (short) return short;
   const stored = value === undefined ? null : value;
   const bytes = Buffer.concat([Buffer.from([bracketOf(stored) + 1]), body(stored)]);
   if (bytes.length <= longest) return bytes;
@@ -106,6 +120,3 @@ export function after(prefix: Buffer): Buffer | null {
   }
   return null;
 }
-
-export const keyOfId = (id: unknown): Buffer =>
-  typeof id === 'object' && id !== null ? Buffer.from(serialize({ id })) : keyOf(id);

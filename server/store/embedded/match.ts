@@ -27,7 +27,7 @@ const any = (doc: Doc, path: string[], test: Test): boolean =>
 const isNullish = (value: unknown) => value === null || value === undefined;
 const sameBracket = (left: unknown, right: unknown) => bracketOf(left) === bracketOf(right);
 
-export function toRegExp(value: unknown, options?: unknown): RegExp {
+function toRegExp(value: unknown, options?: unknown): RegExp {
   const source =
     value instanceof BSONRegExp ? value.pattern : value instanceof RegExp ? value.source : String(value);
   const flags =

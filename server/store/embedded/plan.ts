@@ -1,5 +1,5 @@
 import { after, directedKey } from './key.js';
-import { type Index, indexPrefix } from './storage.js';
+import type { Index } from './storage.js';
 import { bracketOf, compare, type Doc, isDocument, isNumber, numeric } from './values.js';
 
 /** What a filter says of one field, as far as an index can use it. A superset is fine: each document is checked again. */
@@ -76,7 +76,7 @@ function hull(branches: (Condition | undefined)[]): Condition | null {
   return result;
 }
 
-export function conditionsOf(filter: Doc): Map<string, Condition> {
+function conditionsOf(filter: Doc): Map<string, Condition> {
   const found = new Map<string, Condition>();
   const add = (field: string, condition: Condition) => {
     const present = found.get(field);
@@ -120,7 +120,7 @@ function covers(index: Index, conditions: Map<string, Condition>): boolean {
 
 function planFor(index: Index, conditions: Map<string, Condition>, sort: [string, number][]): Plan | null {
   if (!covers(index, conditions)) return null;
-  let prefixes: Buffer[] = [indexPrefix(index)];
+  let prefixes: Buffer[] = [index.prefix];
   let at = 0;
   let score = 0;
   const fixed = new Set<string>();

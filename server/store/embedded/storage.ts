@@ -24,6 +24,8 @@ export interface Index {
   /** A document once had an array there: then one range cannot hold two bounds. */
   multikey: boolean;
   admits: Matcher;
+  /** The first bytes of each of its keys. */
+  prefix: Buffer;
 }
 
 export interface Collection {
@@ -54,9 +56,9 @@ const recordSuffix = (record: number): Buffer => {
   suffix.writeUIntBE(record, 2, 6);
   return suffix;
 };
-export const indexPrefix = (index: Index): Buffer => {
+const prefixOf = (id: number): Buffer => {
   const prefix = Buffer.allocUnsafe(4);
-  prefix.writeUInt32BE(index.id);
+  prefix.writeUInt32BE(id);
   return prefix;
 };
 
@@ -81,16 +83,24 @@ function indexFrom(id: number, spec: Doc, multikey = false): Index {
     sparse,
     ...(partial && { partial }),
     multikey,
-    admits: (doc) => matchesPartial(doc) && isPresent(doc),
+    admits: partial || sparse ? (doc) => matchesPartial(doc) && isPresent(doc) : () => true,
+    prefix: prefixOf(id),
   };
+}
+
+/** What a path reaches: the field itself, without the walk, where the path is one step long. */
+function reach(doc: Doc, path: string[]): unknown[] {
+  const only = path.length === 1 ? path[0] : undefined;
+  if (only === undefined) return valuesAt(doc, path);
+  return [Object.hasOwn(doc, only) ? doc[only] : undefined];
 }
 
 /** The keys under which a document stands in an index: one, or one an element of an array. */
 export function keysOf(index: Index, doc: Doc): Buffer[] {
   if (!index.admits(doc)) return [];
-  let keys: Buffer[] = [indexPrefix(index)];
+  let keys: Buffer[][] = [[index.prefix]];
   for (const { path, direction } of index.fields) {
-    const reached = valuesAt(doc, path);
+    const reached = reach(doc, path);
     const values = reached.flatMap((value) =>
       Array.isArray(value) ? (value.length === 0 ? [undefined] : value) : [value],
     );
@@ -98,10 +108,17 @@ export function keysOf(index: Index, doc: Doc): Buffer[] {
       values.length === 1
         ? [directedKey(values[0], direction)]
         : distinct(values.map((value) => directedKey(value, direction)));
-    keys = keys.flatMap((key) => parts.map((part) => Buffer.concat([key, part])));
+    keys =
+      parts.length === 1
+        ? keys.map((key) => [...key, parts[0]!])
+        : keys.flatMap((key) => parts.map((part) => [...key, part]));
   }
-  return keys;
+  return keys.map((parts) => Buffer.concat(parts));
 }
+
+/** Whether an update left everything alone that an index reads: then its entries stand as they are. */
+export const isUntouched = (index: Index, before: Doc, after: Doc): boolean =>
+  !index.partial && index.fields.every(({ path }) => before[path[0]!] === after[path[0]!]);
 
 function distinct(keys: Buffer[]): Buffer[] {
   const seen = new Map(keys.map((key) => [key.toString('latin1'), key]));
@@ -110,7 +127,9 @@ function distinct(keys: Buffer[]): Buffer[] {
 
 const isArrayIn = (index: Index, doc: Doc): boolean =>
   index.fields.some(({ path }) =>
-    path.some((_, at) => valuesAt(doc, path.slice(0, at + 1)).some(Array.isArray)),
+    path.length === 1
+      ? Array.isArray(doc[path[0]!])
+      : path.some((_, at) => valuesAt(doc, path.slice(0, at + 1)).some(Array.isArray)),
   );
 
 export function openStorage(directory: string) {
@@ -343,6 +362,7 @@ export function openStorage(directory: string) {
       docs.putSync(key, bytes);
       mark(key);
       for (const one of collection.indexes) {
+        if (before && isUntouched(one, before, doc)) continue;
         const now = keysOf(one, doc);
         if (!one.multikey && isArrayIn(one, doc)) {
           one.multikey = true;
@@ -402,7 +422,7 @@ export function openStorage(directory: string) {
   };
 
   function removeIndexEntries(gone: Index): void {
-    const start = indexPrefix(gone);
+    const start = gone.prefix;
     for (const key of index.getKeys({ start, end: after(start)! })) index.removeSync(Buffer.from(key));
   }
 

@@ -10,7 +10,7 @@ const headerBytes = 16;
 const opReply = 1;
 const opQuery = 2004;
 const opMsg = 2013;
-export const maxMessageBytes = 48_000_000;
+const maxMessageBytes = 48_000_000;
 
 export interface Request {
   requestId: number;
@@ -20,7 +20,7 @@ export interface Request {
   isQuery: boolean;
 }
 
-export const options = { promoteValues: false, promoteBuffers: false, bsonRegExp: true } as const;
+const options = { promoteValues: false, promoteBuffers: false, bsonRegExp: true } as const;
 export const decode = (bytes: Uint8Array): Doc => deserialize(bytes, options) as Doc;
 export const encode = (doc: Doc): Buffer => Buffer.from(serialize(doc, { ignoreUndefined: true }));
 
