@@ -3,12 +3,12 @@ import { AppError } from '../../shared/errors.js';
 import type { ClaimSource } from '../../shared/events/contact.js';
 import { limits } from '../../shared/limits.js';
 import { newId } from '../store/id.js';
-import { appendInside } from '../timeline/append.js';
+import { appendInside, type DraftEvent } from '../timeline/append.js';
 import { publishNotice } from '../timeline/publish.js';
 import { transactOnce } from '../timeline/store.js';
 import type { Scope } from '../workspaces/scope.js';
 import { contactRow } from './group.js';
-import { ClaimModel, ContactModel } from './model.js';
+import { ClaimModel, type ClaimRow, ContactModel } from './model.js';
 import { nameWords } from './names.js';
 import { canonical } from './values.js';
 
@@ -72,16 +72,25 @@ export async function insertClaim(
   contactId: string,
   claim: NewClaim,
 ): Promise<() => void> {
+  const { row, draft } = claimRow(scope, contactId, claim);
+  await ClaimModel.create([row], { session });
+  const { tell } = await appendInside(session, scope, [draft]);
+  return tell;
+}
+
+/** A claim and the event that says so, not written yet. `value` is canonical. */
+export function claimRow(
+  scope: Scope,
+  contactId: string,
+  claim: NewClaim,
+): { row: ClaimRow; draft: DraftEvent } {
   const { type, value, source, importId, inboxId } = claim;
   const madeAt = claim.at ?? new Date();
   const _id = newId();
   const imported = importId === undefined ? {} : { importId };
-  await ClaimModel.create(
-    [{ _id, workspaceId: scope.workspaceId, contactId, type, value, source, madeAt, ...imported }],
-    { session },
-  );
-  const { tell } = await appendInside(session, scope, [
-    {
+  return {
+    row: { _id, workspaceId: scope.workspaceId, contactId, type, value, source, madeAt, ...imported },
+    draft: {
       kind: 'claim_made',
       body: { type, value, source },
       channel: type === 'external' ? null : source === 'form' ? 'chat' : type === 'email' ? 'email' : 'phone',
@@ -93,6 +102,5 @@ export async function insertClaim(
       ...(inboxId !== undefined && { inboxId }),
       ...imported,
     },
-  ]);
-  return tell;
+  };
 }

@@ -18,13 +18,20 @@ export async function createContact(
   input: NewContact = {},
   session: ClientSession | null = null,
 ): Promise<string> {
+  const row = newContactRow(scope, input);
+  await ContactModel.create([row], { session });
+  return row._id;
+}
+
+/** The row of such a contact, not written yet. */
+export function newContactRow(scope: Pick<Scope, 'workspaceId'>, input: NewContact = {}): ContactRow {
   const given: ContactRow['given'] = {};
   for (const [name, value] of Object.entries(input.given ?? {})) {
     const kept = value?.replace(/\s+/g, ' ').trim().toWellFormed();
     if (kept) given[name as FieldName] = [...kept].slice(0, 200).join('');
   }
   const id = newId();
-  const row: ContactRow = {
+  return {
     _id: id,
     workspaceId: scope.workspaceId,
     headId: id,
@@ -41,6 +48,4 @@ export async function createContact(
     ...(input.importId !== undefined && { importId: input.importId }),
     createdAt: new Date(),
   };
-  await ContactModel.create([row], { session });
-  return id;
 }

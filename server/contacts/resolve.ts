@@ -2,7 +2,7 @@ import type { ClientSession } from 'mongoose';
 import type { ClaimSource } from '../../shared/events/contact.js';
 import type { Channel, IdentityType, Proof } from '../../shared/events/parts.js';
 import { newId } from '../store/id.js';
-import { appendInside } from '../timeline/append.js';
+import { appendInside, type DraftEvent } from '../timeline/append.js';
 import { transactOnce } from '../timeline/store.js';
 import type { Scope } from '../workspaces/scope.js';
 import { insertClaim } from './claims.js';
@@ -73,7 +73,7 @@ export async function resolveOrCreate(scope: Scope, arrival: Arrival): Promise<R
   return { contactId: await gatheringContact(scope, arrival, value), verified: false };
 }
 
-const hasProof = (row: IdentityRow, proof: Proof, importId?: string): boolean =>
+export const hasProof = (row: IdentityRow, proof: Proof, importId?: string): boolean =>
   row.proofs.some((one) => one.proof === proof && one.importId === importId);
 
 const proofsKept = 20;
@@ -131,33 +131,45 @@ export async function insertIdentity(
   scope: Scope,
   identity: NewIdentity,
 ): Promise<() => void> {
-  const { type, value, proof, contactId } = identity;
-  const _id = newId();
-  await IdentityModel.create(
-    [{ _id, workspaceId: scope.workspaceId, contactId, type, value, proofs: [proof], createdAt: new Date() }],
-    { session },
-  );
-  // A browser's secret is its key, not news about the customer; and it must never stand on a timeline.
-  if (type === 'visitor') return () => {};
-  const { tell } = await appendInside(session, scope, [
-    {
-      kind: 'identity_proved',
-      body: { type, value, proof: proof.proof },
-      channel: type === 'external' ? null : channelOf[type],
-      direction: 'internal',
-      actor: scope.actor,
-      dedupeKey: `identity:${_id}`,
-      occurredAt: proof.at,
-      contactId,
-      ...(identity.inboxId !== undefined && { inboxId: identity.inboxId }),
-      ...(proof.importId !== undefined && { importId: proof.importId }),
-    },
-  ]);
+  const { row, draft } = identityRow(scope, identity);
+  await IdentityModel.create([row], { session });
+  if (!draft) return () => {};
+  const { tell } = await appendInside(session, scope, [draft]);
   return tell;
 }
 
+/** An identity and the event that says so, not written yet. */
+export function identityRow(
+  scope: Scope,
+  identity: NewIdentity,
+): { row: IdentityRow; draft: DraftEvent | null } {
+  const { type, value, proof, contactId } = identity;
+  const _id = newId();
+  const { workspaceId } = scope;
+  const row = { _id, workspaceId, contactId, type, value, proofs: [proof], createdAt: new Date() };
+  // A browser's secret is its key, not news about the customer; and it must never stand on a timeline.
+  if (type === 'visitor') return { row, draft: null };
+  const draft: DraftEvent = {
+    kind: 'identity_proved',
+    body: { type, value, proof: proof.proof },
+    channel: type === 'external' ? null : channelOf[type],
+    direction: 'internal',
+    actor: scope.actor,
+    dedupeKey: `identity:${_id}`,
+    occurredAt: proof.at,
+    contactId,
+    ...(identity.inboxId !== undefined && { inboxId: identity.inboxId }),
+    ...(proof.importId !== undefined && { importId: proof.importId }),
+  };
+  return { row, draft };
+}
+
+/** The key of the one contact on which an unproved sender's letters or calls gather. */
+export const gathersUnder = (arrival: Pick<Arrival, 'inboxId' | 'type'>, value: string): string =>
+  `${arrival.inboxId}:${arrival.type}:${value}`;
+
 async function gatheringContact(scope: Scope, arrival: Arrival, value: string): Promise<string> {
-  const gathers = `${arrival.inboxId}:${arrival.type}:${value}`;
+  const gathers = gathersUnder(arrival, value);
   const { workspaceId } = scope;
   const existing = await ContactModel.findOne({ workspaceId, gathers }, { _id: 1 }).lean();
   if (existing) return existing._id;

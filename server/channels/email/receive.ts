@@ -15,7 +15,7 @@ import { splitQuoted } from './quote.js';
 import type { Unread } from './scan.js';
 import { isOurs, threadKeys } from './thread.js';
 import { type LetterTime, letterTime } from './when.js';
-import { type Correspondent, correspondentOf, type KnownContacts, whoseLetter } from './whose.js';
+import { type Correspondent, correspondentOf, type KnownContacts, whoseLetters } from './whose.js';
 
 /**
  * The one pipeline of incoming mail, from bytes to timelines: decode, authenticate, identify, deduplicate, resolve,
@@ -66,9 +66,6 @@ interface Arrived {
   identity: string;
   dedupeKey: string;
 }
-
-/** People who are looked up at once: each new one is a commit, and commits that meet are written together. */
-const contactsAtOnce = 16;
 
 /**
  * Puts letters onto timelines, in the order given. What was here already adds nothing; what cannot be read is kept as
@@ -164,15 +161,26 @@ async function withoutDuplicates(
 /** A reply that was written here stands on the timeline already; the copy in the mailbox's Sent folder is no other. */
 async function isCopyOfOurs(scope: Scope, one: Arrived, options: Receiving): Promise<boolean> {
   if (one.correspondent.direction === 'in' || one.letter.messageId === '') return false;
-  const contactId = await contactOf(scope, one, options, new Date());
+  const [contactId = ''] = await contactsOf(scope, [one], [], options);
   return isOurs(scope, options.inbox._id, contactId, one.letter.messageId);
 }
 
-const contactOf = (scope: Scope, one: Arrived, options: Receiving, at: Date): Promise<string> =>
-  whoseLetter(
+const contactsOf = (
+  scope: Scope,
+  letters: readonly Arrived[],
+  times: readonly LetterTime[],
+  options: Receiving,
+): Promise<string[]> =>
+  whoseLetters(
     scope,
-    one.correspondent,
-    { inboxId: options.inbox._id, importId: options.importId, at, key: one.identity, proof: one.proof },
+    letters.map(({ correspondent, identity, proof }, index) => ({
+      correspondent,
+      proof,
+      key: identity,
+      inboxId: options.inbox._id,
+      importId: options.importId,
+      at: times[index]?.occurredAt ?? new Date(),
+    })),
     options.run.contacts,
   );
 
@@ -188,9 +196,7 @@ async function keepAll(scope: Scope, fresh: readonly Arrived[], options: Receivi
   const times = fresh.map(({ letter }) =>
     letterTime(letter.headers, letter.date, { trustedHost: options.trustedHost, now }),
   );
-  const contactIds = await inParallel(fresh, contactsAtOnce, (one, index) =>
-    contactOf(scope, one, options, times[index]?.occurredAt ?? now),
-  );
+  const contactIds = await contactsOf(scope, fresh, times, options);
   return { times, contactIds, files: await storeFiles(scope, fresh, contactIds) };
 }
 
@@ -337,22 +343,4 @@ async function putLarge(scope: Scope, raw: RawLetter, contactId: string): Promis
     if (error instanceof AppError && error.code === 'file_too_large') return undefined;
     throw error;
   }
-}
-
-/** Runs `work` over a list, at most `width` at once; results in order. */
-async function inParallel<T, R>(
-  list: readonly T[],
-  width: number,
-  work: (one: T, index: number) => Promise<R>,
-): Promise<R[]> {
-  const results: R[] = [];
-  let next = 0;
-  const lanes = Array.from({ length: Math.min(width, list.length) }, async () => {
-    for (let index = next++; index < list.length; index = next++) {
-      const one = list[index];
-      if (one !== undefined) results[index] = await work(one, index);
-    }
-  });
-  await Promise.all(lanes);
-  return results;
 }

@@ -1,7 +1,8 @@
 import type { SenderProof } from '../../../shared/events/email.js';
 import { createContact } from '../../contacts/create.js';
 import { ContactModel } from '../../contacts/model.js';
-import { resolveOrCreate } from '../../contacts/resolve.js';
+import type { Arrival } from '../../contacts/resolve.js';
+import { resolveMany } from '../../contacts/resolve-many.js';
 import type { Scope } from '../../workspaces/scope.js';
 import { mailAddress } from './address.js';
 import type { Letter } from './parse.js';
@@ -42,50 +43,75 @@ export interface WhoseLetter {
   proof: SenderProof;
 }
 
-/** The contact on whose timeline the letter stands. */
-export async function whoseLetter(
+/** The contacts on whose timelines these letters stand, in their order. */
+export async function whoseLetters(
   scope: Scope,
-  correspondent: Correspondent,
-  letter: WhoseLetter,
+  letters: readonly (WhoseLetter & { correspondent: Correspondent })[],
   known: KnownContacts,
-): Promise<string> {
-  const { address, name } = correspondent;
-  const { inboxId, importId, at, proof } = letter;
-  if (address === null) return nobody(scope, `${inboxId}:letter:${letter.key}`, name, importId);
-  const proved = proof.verified && proof.method !== 'none' ? proof.method : undefined;
-  const key = `${inboxId} ${proved ?? ''} ${address}`;
-  const before = known.get(key);
-  if (before !== undefined) return before;
-  const resolved = resolveOrCreate(scope, {
+): Promise<string[]> {
+  if (known.size >= contactsKept) known.clear();
+  const keys = letters.map(keyOf);
+  const fresh = new Map<string, Arrival & { type: 'email' }>();
+  for (const [index, letter] of letters.entries()) {
+    const key = keys[index];
+    const { address } = letter.correspondent;
+    if (key && address !== null && !known.has(key)) fresh.set(key, arrivalOf(letter, address));
+  }
+  const order = [...fresh.keys()];
+  const resolved = resolveMany(scope, [...fresh.values()]);
+  for (const [index, key] of order.entries()) {
+    const contactId = resolved.then((ids) => ids[index] ?? '');
+    known.set(key, contactId);
+    // What failed now may succeed when it is asked for again.
+    contactId.catch(() => known.delete(key));
+  }
+  await resolved;
+  const contactIds: string[] = [];
+  for (const [index, letter] of letters.entries()) {
+    const found = known.get(keys[index] ?? '');
+    contactIds.push(found === undefined ? await nobody(scope, letter) : await found);
+  }
+  return contactIds;
+}
+
+const provenBy = ({ proof }: WhoseLetter) =>
+  proof.verified && proof.method !== 'none' ? proof.method : undefined;
+
+const keyOf = (letter: WhoseLetter & { correspondent: Correspondent }): string | null => {
+  const { address, direction } = letter.correspondent;
+  return address === null ? null : `${letter.inboxId} ${provenBy(letter) ?? ''} ${direction} ${address}`;
+};
+
+function arrivalOf(
+  letter: WhoseLetter & { correspondent: Correspondent },
+  address: string,
+): Arrival & { type: 'email' } {
+  const { correspondent, inboxId, importId, at } = letter;
+  const proved = provenBy(letter);
+  return {
     inboxId,
     type: 'email',
     value: address,
-    ...(name !== '' && { name }),
+    ...(correspondent.name !== '' && { name: correspondent.name }),
     // Our own word (a letter that we sent) proves its recipient only as far as somebody answers for it.
     proved: correspondent.direction === 'out' && proved === 'dmarc' ? 'agent' : proved,
     source: importId === undefined ? 'email' : 'import',
     importId,
     at,
-  }).then(({ contactId }) => contactId);
-  if (known.size >= contactsKept) known.clear();
-  known.set(key, resolved);
-  // What failed now may succeed when it is asked for again.
-  resolved.catch(() => known.delete(key));
-  return resolved;
+  };
 }
 
 /** Two letters without a sender are never one person: each has a contact of its own. */
 async function nobody(
   scope: Scope,
-  gathers: string,
-  name: string,
-  importId: string | undefined,
+  { inboxId, key, importId, correspondent }: WhoseLetter & { correspondent: Correspondent },
 ): Promise<string> {
+  const gathers = `${inboxId}:letter:${key}`;
   const find = () => ContactModel.findOne({ workspaceId: scope.workspaceId, gathers }, { _id: 1 }).lean();
   const found = await find();
   if (found) return found._id;
   try {
-    return await createContact(scope, { given: { name }, gathers, importId });
+    return await createContact(scope, { given: { name: correspondent.name }, gathers, importId });
   } catch (error) {
     const rival = await find();
     if (rival) return rival._id;
