@@ -13,7 +13,11 @@ async function show(name: 'tl-merge' | 'tl-unmerge' | 'tl-pick-contact', propert
 /** Without the other contact it is chosen first. */
 export function openMerge(app: Console, contactId: string, otherId?: string): void {
   void (otherId === undefined
-    ? show('tl-pick-contact', { app, contactId })
+    ? show('tl-pick-contact', {
+        app,
+        contactId,
+        choose: (chosen: string) => openMerge(app, contactId, chosen),
+      })
     : show('tl-merge', { app, contactId, otherId }));
 }
 

@@ -1,7 +1,6 @@
 import { html, nothing } from 'lit';
 import type { ContactSummary } from '../../shared/api.js';
 import { replyOf } from '../api/request.js';
-import { openMerge } from '../contact/dialogs.js';
 import { Dialog } from '../parts/dialog.js';
 import { icon } from '../parts/icon.js';
 import { View } from '../parts/view.js';
@@ -12,10 +11,13 @@ class PickContact extends Dialog {
   static override properties = {
     ...View.properties,
     contactId: { attribute: false },
+    choose: { attribute: false },
     rows: { state: true },
     at: { state: true },
   };
   declare contactId: string;
+  /** Told which contact was chosen. */
+  declare choose: (otherId: string) => void;
   declare rows: readonly ContactSummary[];
   declare at: number;
   #token = 0;
@@ -46,7 +48,7 @@ class PickContact extends Dialog {
   #choose(row: ContactSummary | undefined): void {
     if (!row) return;
     this.close();
-    openMerge(this.app, this.contactId, row.id);
+    this.choose(row.id);
   }
 
   protected override render() {
