@@ -52,7 +52,12 @@ function start(part, quiet) {
     const [command, ...args] = part.command;
     const child = spawn(command, args, {
       cwd: root,
-      env: { ...process.env, FORCE_COLOR: '0', THREADLINE_TEST_LONG: values.long ? '1' : '' },
+      env: {
+        ...process.env,
+        FORCE_COLOR: '0',
+        THREADLINE_TEST_LONG: values.long ? '1' : '',
+        ...(values.long && { KILL_ROUNDS: '20' }),
+      },
       stdio: quiet ? ['ignore', 'pipe', 'pipe'] : ['ignore', 'inherit', 'inherit'],
     });
     let output = '';

@@ -179,21 +179,25 @@ describe('merging', () => {
     });
   });
 
-  it('equals a model for any sequence of merges, undone merges and new events', () =>
-    fc.assert(
-      fc.asyncProperty(fc.array(anAction, { minLength: 4, maxLength: 22 }), async (actions) => {
-        const company = await aCompany();
-        const contacts = await people(company, ...Array.from({ length: 5 }, (_, index) => `p${index}`));
-        const model = new Model(contacts);
-        for (const action of actions) await apply(company, contacts, model, action);
-        for (const contact of contacts) {
-          expect(await timeline(company, contact)).toEqual(model.timeline(contact));
-          const detail = await contactDetail(company.scope, contact, company.agentId);
-          expect({ head: detail.id, members: detail.members.toSorted() }).toEqual(model.group(contact));
-        }
-      }),
-      { numRuns: 25 },
-    ));
+  it(
+    'equals a model for any sequence of merges, undone merges and new events',
+    () =>
+      fc.assert(
+        fc.asyncProperty(fc.array(anAction, { minLength: 4, maxLength: 22 }), async (actions) => {
+          const company = await aCompany();
+          const contacts = await people(company, ...Array.from({ length: 5 }, (_, index) => `p${index}`));
+          const model = new Model(contacts);
+          for (const action of actions) await apply(company, contacts, model, action);
+          for (const contact of contacts) {
+            expect(await timeline(company, contact)).toEqual(model.timeline(contact));
+            const detail = await contactDetail(company.scope, contact, company.agentId);
+            expect({ head: detail.id, members: detail.members.toSorted() }).toEqual(model.group(contact));
+          }
+        }),
+        { numRuns: process.env.THREADLINE_TEST_LONG ? 300 : 25 },
+      ),
+    process.env.THREADLINE_TEST_LONG ? 900_000 : 120_000,
+  );
 });
 
 const index = fc.integer({ min: 0, max: 4 });
