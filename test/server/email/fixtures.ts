@@ -14,7 +14,7 @@ export const letter = (name: string): Promise<Letter> => parseLetter(fixture(nam
 
 /** Real mail of other projects' tests. Absent in a clone; tests say then what they did not run. */
 export const dataDir = join(
-  process.env['TEST_DATA_DIR'] ?? resolve(import.meta.dirname, '../../../../shared/data'),
+  process.env.TEST_DATA_DIR ?? resolve(import.meta.dirname, '../../../../shared/data'),
   'email',
 );
 export const hasData = existsSync(dataDir);
