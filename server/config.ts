@@ -94,7 +94,7 @@ export const variables = {
   REDIS_URL: {
     schema: v.optional(urlOf(['redis:', 'rediss:'], 'a redis:// or rediss:// address')),
     defaultText: 'none: one process',
-    description: 'Redis, for several processes: socket broadcasts, the job queue, shared rate limits.',
+    description: 'Redis, for the rate limits that several processes share.',
     secret: 'password',
   },
   SMTP_URL: {
