@@ -1,12 +1,15 @@
+import { join } from 'node:path';
 import { defineConfig } from 'vite';
+
+const folder = join(import.meta.dirname, 'console');
 
 /** Builds the console into dist/console. Its assets stand under /console-assets/, apart from the widget's. */
 export default defineConfig({
-  root: 'console',
+  root: folder,
   base: '/',
   publicDir: false,
   build: {
-    outDir: '../dist/console',
+    outDir: join(import.meta.dirname, 'dist/console'),
     emptyOutDir: true,
     assetsDir: 'console-assets',
     target: 'es2022',
@@ -15,6 +18,6 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
-    rollupOptions: { input: ['console/index.html', 'console/mail-frame.html'] },
+    rollupOptions: { input: [join(folder, 'index.html'), join(folder, 'mail-frame.html')] },
   },
 });

@@ -5,5 +5,5 @@ import { build as vite } from 'vite';
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 
 export async function build() {
-  await vite({ root, configFile: join(root, 'vite.config.ts'), logLevel: 'warn' });
+  await vite({ configFile: join(root, 'vite.config.ts'), logLevel: 'warn' });
 }

@@ -1,10 +1,9 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { brotliCompressSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 
 const folder = join(import.meta.dirname, '../../dist/console');
-const isBuilt = existsSync(join(folder, 'index.html'));
 const sizeOf = (file: string) => brotliCompressSync(readFileSync(join(folder, file))).length;
 
 /** The files a page loads by itself: what its HTML names, and what those import statically. */
@@ -19,7 +18,7 @@ function firstRoute(): string[] {
   return [...found];
 }
 
-describe.skipIf(!isBuilt)('what the console weighs', () => {
+describe('what the console weighs', () => {
   test('the first route is below 90 KB of JavaScript, brotli', () => {
     const bytes = firstRoute().reduce((sum, file) => sum + sizeOf(file), 0);
     console.info(`console: first route ${(bytes / 1024).toFixed(1)} KB of JavaScript (brotli)`);
