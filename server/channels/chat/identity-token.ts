@@ -57,9 +57,7 @@ function keyOf(inbox: InboxRow): VerifyKey {
  */
 export function readIdentityToken(inbox: InboxRow, token: string, now = Date.now()): StatedIdentity {
   const { key, algorithm } = keyOf(inbox);
-  const decoded = jwt.decode(token, { complete: true });
-  if (!decoded) return refuse('malformed');
-  const kid: unknown = decoded.header.kid;
+  const kid = keyNamed(token);
   if (kid !== undefined && kid !== inbox._id) return refuse('key');
   const claims = parseClaims(verified(token, key, algorithm, now));
   const audiences = typeof claims.aud === 'string' ? [claims.aud] : (claims.aud ?? []);
@@ -74,6 +72,17 @@ export function readIdentityToken(inbox: InboxRow, token: string, now = Date.now
         : { value: claims.email, proved: claims.email_verified !== false },
     phone: claims.phone === undefined ? undefined : phoneOf(claims.phone, claims.phone_verified),
   };
+}
+
+/** What an unverified header calls its key. Decoding throws at a payload that is no JSON: that is the sender's fault too. */
+function keyNamed(token: string): unknown {
+  try {
+    const decoded = jwt.decode(token, { complete: true });
+    return decoded ? decoded.header.kid : refuse('malformed');
+  } catch (error) {
+    if (error instanceof AppError) throw error;
+    return refuse('malformed', error);
+  }
 }
 
 function verified(token: string, key: string, algorithm: VerifyKey['algorithm'], now: number): unknown {

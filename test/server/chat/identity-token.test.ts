@@ -99,6 +99,12 @@ describe('W2: the algorithm comes from the settings, never from the header', () 
     expect(refused(signed(claims).slice(0, -2))).toBe('signature');
     for (const text of ['', '.', '..', 'a.b.c', '{}']) expect(refused(text)).toBe('malformed');
   });
+
+  it('refuses a payload that is no JSON as malformed, not as a fault of the server', () => {
+    const header = part({ alg: 'HS256', typ: 'JWT' });
+    const payload = Buffer.from('not json').toString('base64url');
+    expect(refused(`${header}.${payload}.AAAA`)).toBe('malformed');
+  });
 });
 
 describe('W3: an end is required, near, and kept', () => {
