@@ -72,27 +72,28 @@ export async function startApp(given: Config): Promise<App> {
     });
     closers.unshift(() => realtime.close());
     const version = productVersion();
-    http.on(
-      'request',
-      createHttpApp({
-        config,
-        throttle: throttle(redis),
-        health: { version, store: store.kind, isReady: () => isReady, storeAnswers },
-        chat: {
-          secretKey: config.secretKey,
-          rates,
-          availability: realtime.availability,
-          live: realtime.live,
-        },
-        console: {
-          visitOf: realtime.visitOf,
-          isOnline: (workspaceId, contactIds) => realtime.visitOf(workspaceId, contactIds) !== null,
-          isEmailConfigured: () => config.smtpUrl !== undefined,
-          ...reply,
-        },
-        channelRoutes: [emailRoutes()],
-      }),
-    );
+    const answer = createHttpApp({
+      config,
+      throttle: throttle(redis),
+      health: { version, store: store.kind, isReady: () => isReady, storeAnswers },
+      chat: {
+        secretKey: config.secretKey,
+        rates,
+        availability: realtime.availability,
+        live: realtime.live,
+      },
+      console: {
+        visitOf: realtime.visitOf,
+        isOnline: (workspaceId, contactIds) => realtime.visitOf(workspaceId, contactIds) !== null,
+        isEmailConfigured: () => config.smtpUrl !== undefined,
+        ...reply,
+      },
+      channelRoutes: [emailRoutes()],
+    });
+    http.on('request', (req, res) => {
+      // The sockets' server stands before this one: what it refused is answered, and must not be answered twice.
+      if (!res.headersSent) answer(req, res);
+    });
     await ensureFirstWorkspace(config.publicUrl);
     const sending = emailSending(config);
     closers.push(async () => sending.close());
