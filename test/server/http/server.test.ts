@@ -1,7 +1,8 @@
 import { connect } from 'node:net';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { demoSignInLink } from '../../../server/http/demo/session.js';
+import { log } from '../../../server/log.js';
 import { limits } from '../../../shared/limits.js';
 import { post, signInOwner, type TestApp, testApp, visitorAuth } from './app.js';
 
@@ -38,6 +39,17 @@ describe('health', () => {
       store: 'embedded',
     });
     expect((await get('/readyz')).status).toBe(200);
+  });
+});
+
+describe('the sockets’ server on the same port', () => {
+  it('refuses what is no WebSocket, and nothing answers a second time', async () => {
+    const logged = vi.spyOn(log, 'error');
+    for (const transport of ['polling', 'websocket']) {
+      expect((await get(`/socket.io/?EIO=4&transport=${transport}`)).status).toBe(400);
+    }
+    expect(logged).not.toHaveBeenCalled();
+    logged.mockRestore();
   });
 });
 
