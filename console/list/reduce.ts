@@ -78,6 +78,8 @@ export function reduceList(list: ListState, change: ListChange): ListState {
       if (list.state !== 'ready') return list;
       const shown = list.ids.includes(change.id);
       if (change.belongs) {
+        // Nothing stands there that could move: an empty list shows it at once.
+        if (!shown && list.ids.length === 0) return { ...list, ids: [change.id] };
         if (!shown && !list.waiting.includes(change.id))
           return { ...list, waiting: withOne(list.waiting, change.id) };
         const leaving = without(list.leaving, change.id);

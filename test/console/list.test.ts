@@ -32,6 +32,12 @@ describe('the conversation list', () => {
     expect(list.waiting).toEqual(['n']);
   });
 
+  test('shows a new row at once where the list was empty: nothing moves', () => {
+    const list = reduceList(shown([]), row('n', true));
+    expect(list.ids).toEqual(['n']);
+    expect(list.waiting).toEqual([]);
+  });
+
   test('keeps a row that no longer belongs while somebody points at the list, then lets it go', () => {
     const held = reduceList(shown(['a', 'b']), row('a', false, true));
     expect(held.ids).toEqual(['a', 'b']);
