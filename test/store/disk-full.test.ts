@@ -54,7 +54,8 @@ describe('a full disk', () => {
       }
       expect(refusal).toMatchObject({ code: 14_031, codeName: 'OutOfDiskSpace' });
       // Reading goes on, and holds exactly what was acknowledged.
-      const found = async () => (await rows.find({}, { projection: { _id: 1 } }).toArray()).map(({ _id }) => _id).toSorted();
+      const found = async () =>
+        (await rows.find({}, { projection: { _id: 1 } }).toArray()).map(({ _id }) => _id).toSorted();
       expect(await found()).toEqual(acknowledged.toSorted());
       rmSync(join(disk, 'ballast'));
       await insert('after');
@@ -63,7 +64,11 @@ describe('a full disk', () => {
       await store.close();
       const again = await startEmbedded(disk);
       const reader = await new MongoClient(again.uri).connect();
-      const kept = await reader.db('test').collection<{ _id: string }>('rows').find({}, { projection: { _id: 1 } }).toArray();
+      const kept = await reader
+        .db('test')
+        .collection<{ _id: string }>('rows')
+        .find({}, { projection: { _id: 1 } })
+        .toArray();
       expect(kept.map(({ _id }) => _id).toSorted()).toEqual(acknowledged.toSorted());
       await reader.close();
       await again.close();
