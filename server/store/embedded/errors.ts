@@ -15,6 +15,10 @@ export class StoreError extends Error {
 
 export const badValue = (message: string) => new StoreError(2, 'BadValue', message);
 export const failedToParse = (message: string) => new StoreError(9, 'FailedToParse', message);
+export const typeMismatch = (message: string) => new StoreError(14, 'TypeMismatch', message);
+export const overflow = (message: string) => new StoreError(15, 'Overflow', message);
+/** An error that MongoDB knows by a number alone; its name is made of the number. */
+export const location = (code: number, message: string) => new StoreError(code, `Location${code}`, message);
 export const commandNotFound = (name: string) =>
   new StoreError(59, 'CommandNotFound', `no such command: '${name}'`);
 export const writeConflict = () =>
