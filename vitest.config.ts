@@ -16,7 +16,7 @@ export default defineConfig({
           ...common,
           name: 'unit',
           include: ['test/{shared,server,store,console,scripts}/**/*.test.ts', 'test/*.test.ts'],
-          exclude: ['**/*.browser.test.ts', '**/node_modules/**'],
+          exclude: ['**/*.browser.test.ts', '**/node_modules/**', 'test/store/proof/**'],
           maxWorkers: 2,
         },
       },
@@ -27,6 +27,15 @@ export default defineConfig({
           name: 'store',
           include: ['test/store/unified/**/*.spec.ts'],
           fileParallelism: false,
+        },
+      },
+      {
+        // The embedded store as a process that is killed, traced and fed broken frames and disks.
+        test: {
+          ...common,
+          name: 'proof',
+          include: ['test/store/proof/**/*.test.ts'],
+          maxWorkers: 2,
         },
       },
       {

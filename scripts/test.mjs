@@ -22,6 +22,7 @@ const parts = [
   { name: 'unused code', group: 'checks', command: [bin('knip'), '--no-progress'] },
   { name: 'licences', group: 'checks', command: [process.execPath, 'scripts/check-licences.mjs'] },
   { name: 'server and shared', group: 'unit', command: vitest('unit'), report: 'unit.json' },
+  { name: 'store proofs', group: 'proof', command: vitest('proof'), report: 'proof.json' },
   { name: 'components', group: 'components', command: [bin('wtr')], report: 'components.json' },
   { name: 'journeys', group: 'journeys', command: vitest('journeys'), report: 'journeys.json' },
   { name: 'faults', group: 'faults', command: vitest('faults'), report: 'faults.json' },

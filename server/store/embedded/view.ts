@@ -210,12 +210,19 @@ export function transactionView(storage: Storage) {
     hasWrites: () => written.length > 0,
     /** Lays what was written onto the store, inside a commit. @throws StoreError `WriteConflict` when a rival was first */
     apply(live: View): void {
+      // A commit that failed since has read the catalogue anew: what this transaction was given counts records no more.
+      const current = ({ db, name, id }: Collection): Collection => {
+        const found = storage.collection(db, name);
+        if (found?.id !== id) throw writeConflict();
+        return found;
+      };
       for (const { collection, record } of written)
         if (record !== null && snapshot.changedSince(collection, record)) throw writeConflict();
       for (const { collection, record, before, after } of written)
-        if (record !== null && !after) storage.remove(collection, record, before!);
-      for (const { collection, record, before, after } of written) {
+        if (record !== null && !after) storage.remove(current(collection), record, before!);
+      for (const { collection: given, record, before, after } of written) {
         if (!after) continue;
+        const collection = current(given);
         try {
           if (record === null) live.insert(collection, after);
           else live.replace(collection, { record, doc: before!, raw: Buffer.alloc(0) }, after);
