@@ -19,6 +19,13 @@ export const typeMismatch = (message: string) => new StoreError(14, 'TypeMismatc
 export const overflow = (message: string) => new StoreError(15, 'Overflow', message);
 /** An error that MongoDB knows by a number alone; its name is made of the number. */
 export const location = (code: number, message: string) => new StoreError(code, `Location${code}`, message);
+export const pathNotViable = (message: string) => new StoreError(28, 'PathNotViable', message);
+export const conflictingUpdate = (message: string) =>
+  new StoreError(40, 'ConflictingUpdateOperators', message);
+export const dollarPrefixed = (message: string) => new StoreError(52, 'DollarPrefixedFieldName', message);
+export const notSingleValue = (message: string) => new StoreError(54, 'NotSingleValueField', message);
+export const emptyFieldName = (message: string) => new StoreError(56, 'EmptyFieldName', message);
+export const immutableField = (message: string) => new StoreError(66, 'ImmutableField', message);
 export const commandNotFound = (name: string) =>
   new StoreError(59, 'CommandNotFound', `no such command: '${name}'`);
 export const writeConflict = () =>
@@ -40,14 +47,24 @@ export const noSuchTransaction = (number: string) =>
 export const cursorNotFound = (id: string) =>
   new StoreError(43, 'CursorNotFound', `cursor id ${id} not found`);
 
-export function duplicateKey(namespace: string, index: string, keyPattern: Doc, keyValue: Doc): StoreError {
-  const shown = Object.entries(keyValue).map(
+type Fields = Doc | ReadonlyMap<string, unknown>;
+const entriesOf = (fields: Fields): [string, unknown][] =>
+  fields instanceof Map ? [...fields] : Object.entries(fields);
+
+export function duplicateKey(
+  namespace: string,
+  index: string,
+  keyPattern: Fields,
+  keyValue: Fields,
+  hasCollation = false,
+): StoreError {
+  const shown = entriesOf(keyValue).map(
     ([name, value]) => `${name}: ${typeof value === 'string' ? `"${value}"` : String(value)}`,
   );
   return new StoreError(
     11000,
     'DuplicateKey',
-    `E11000 duplicate key error collection: ${namespace} index: ${index} dup key: { ${shown.join(', ')} }`,
+    `E11000 duplicate key error collection: ${namespace} index: ${index}${hasCollation ? ' collation' : ''} dup key: { ${shown.join(', ')} }`,
     { keyPattern, keyValue },
   );
 }
