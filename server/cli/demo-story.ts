@@ -385,6 +385,7 @@ export const people: readonly Person[] = [
     language: 'ru',
     timeZone: 'Europe/Moscow',
     email: 'losev.d@example.ru',
+    phone: '+78435550117',
     claimed: true,
     entries: [
       mail(
