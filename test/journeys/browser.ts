@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import puppeteer, { type Browser, type Page } from 'puppeteer-core';
 
@@ -65,15 +65,9 @@ export async function openPage(
 
 const artifacts = join(import.meta.dirname, '../.artifacts');
 
-/** Pictures that the README shows too; they are made anew with THREADLINE_PICTURES=1 (`npm run pictures`). */
-const shownInReadme: Record<string, string> = { 'journey-console': 'console', 'journey-widget': 'widget' };
-
 /** Keeps a picture of what the page shows, under test/.artifacts/. */
 export async function picture(page: Page, name: string): Promise<void> {
   mkdirSync(artifacts, { recursive: true });
   const path = join(artifacts, `${name}.png`) as `${string}.png`;
   await page.screenshot({ path });
-  const shown = shownInReadme[name];
-  if (process.env.THREADLINE_PICTURES && shown)
-    copyFileSync(path, join(import.meta.dirname, '../../docs/pictures', `${shown}.png`));
 }

@@ -65,7 +65,11 @@ export async function startServer(env: Record<string, string> = {}): Promise<Ser
       });
     }
     const until = performance.now() + 30_000;
-    while (!(await fetch(`${url}/readyz`).catch(() => null))?.ok) {
+    const before = printed.length;
+    // Its banner, which may hold the set-up link, comes a moment after it answers.
+    const isReady = async () =>
+      printed.indexOf('is ready in', before) !== -1 && (await fetch(`${url}/readyz`).catch(() => null))?.ok;
+    while (!(await isReady())) {
       if (child.exitCode !== null || performance.now() > until)
         throw new Error(`the server did not become ready:\n${printed}`);
       await new Promise((resolve) => setTimeout(resolve, 25));
