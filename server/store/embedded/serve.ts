@@ -1,5 +1,7 @@
 import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { prepareFile } from './disk/file.js';
 import { type Answer, createEngine } from './engine.js';
 import { StoreError } from './errors.js';
 import { openStorage } from './storage.js';
@@ -28,6 +30,7 @@ export async function serve(
   directory: string,
   socketPath: string,
 ): Promise<{ close(): Promise<void>; backup(to: string): Promise<void> }> {
+  await prepareFile(join(directory, 'threadline.lmdb'));
   const storage = openStorage(directory);
   const engine = createEngine(storage, socketPath);
   const sockets = new Set<Socket>();
