@@ -53,18 +53,21 @@ function inArray(node: Fields, list: Value[], run: Run): Value[] {
     else {
       const at = Number(name);
       const current: Value | undefined = (result ?? list)[at];
-      const after = noted(child, current, run);
-      if (!Object.is(after, current)) {
+      const after = inPlace(noted(child, current, run), current);
+      if (after !== undefined && !Object.is(after, current)) {
         result ??= [...list];
         pad(result, at);
-        // An element that goes leaves its place, so that the others keep theirs.
-        result[at] = after ?? null;
+        result[at] = after;
       }
     }
     run.path.pop();
   }
   return result ?? list;
 }
+
+/** An element that goes leaves its place, so that the others keep theirs. */
+const inPlace = (after: Value | undefined, before: Value | undefined): Value | undefined =>
+  after === undefined && before !== undefined ? null : after;
 
 /** @throws StoreError `CannotBackfillArray` (34) */
 function pad(list: Value[], length: number): void {
@@ -99,11 +102,11 @@ function inElements(node: Elements, current: Value | undefined, run: Run): Value
   for (const [at, names] of picked) {
     run.path.push(String(at));
     const child = mergeOf(node, names, run.path);
-    const after = noted(child, current[at], run);
+    const after = inPlace(noted(child, current[at], run), current[at]);
     run.path.pop();
-    if (Object.is(after, current[at])) continue;
+    if (after === undefined || Object.is(after, current[at])) continue;
     result ??= [...current];
-    result[at] = after ?? null;
+    result[at] = after;
     changed.push(at);
   }
   run.touched = touched;
