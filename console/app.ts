@@ -13,6 +13,7 @@ import './parts/toast.js';
 import { View } from './parts/view.js';
 import { addressOf, type InboxRoute, type Route } from './router.js';
 import { homeOf } from './state/session.js';
+import { phone } from './texts/phone.js';
 import { language, t } from './texts/text.js';
 
 /** The whole console: what stands on the screen for an address. */
@@ -99,7 +100,7 @@ class App extends View {
     if (this.app.session.get().state !== 'signed-in') return 'Threadline';
     if (route.page === 'inbox') {
       const row = route.conversationId ? this.app.rows.of(route.conversationId).get() : null;
-      return `${row ? row.subject || row.contact.name || '' : t(`view.${route.view}`)} · Threadline`;
+      return `${row ? phone(row.subject) || row.contact.name || '' : t(`view.${route.view}`)} · Threadline`;
     }
     if (route.page === 'contacts' || route.page === 'contact') return `${t('views.contacts')} · Threadline`;
     if (route.page === 'settings') return `${t('views.settings')} · Threadline`;

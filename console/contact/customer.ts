@@ -11,7 +11,7 @@ import { monthYear } from '../texts/time.js';
 import '../timeline/story.js';
 import { dismissSuggestion, loadContact, mergeContacts } from './actions.js';
 import { openMerge, openUnmerge } from './dialogs.js';
-import { identityLine, suggestionWords, visitLine, whereabouts } from './proofs.js';
+import { identityLine, nameOf, suggestionWords, visitLine, whereabouts } from './proofs.js';
 
 /** The customer of the open conversation: who it is, how one knows, and the one timeline. */
 class Customer extends View {
@@ -68,8 +68,7 @@ class Customer extends View {
       return html`<div class="bar"><span class="late">${box(90, 12)}</span></div>
         <div class="who-head late"><i class="sk sk-face-l"></i><div>${box(130, 12)}${box(210, 9, 8)}</div></div>`;
     const contact = loaded.value;
-    const name =
-      contact.fields.name ?? contact.identities[0]?.value ?? contact.claims[0]?.value ?? t('contact.unnamed');
+    const name = nameOf(contact);
     const [suggestion] = contact.suggestions;
     const page = route
       ? addressOf({ page: 'contact', workspaceId: route.workspaceId, contactId: contact.id })
@@ -86,7 +85,7 @@ class Customer extends View {
       </div>
       <div class="who-head">
         <span class=${contact.visit?.online ? 'presence' : nothing}>${face({ id: contact.id, name }, { size: 'l', customer: true })}</span>
-        <div class="grow"><h3 class="cut" dir="auto">${name}</h3><p class="cut">${whereabouts(contact, now)}</p></div>
+        <div class="grow"><h3 class="cut" dir="auto">${name}</h3><p class="cut">${whereabouts(contact, now, { alone: true })}</p></div>
         ${contact.blocked ? html`<span class="tag">${icon('ban', 'xs')}${t('customer.blocked')}</span>` : nothing}
       </div>
       ${identityLine(contact, now)}${visitLine(contact)}

@@ -8,6 +8,7 @@ import { icon } from '../parts/icon.js';
 import { box, face } from '../parts/marks.js';
 import { View } from '../parts/view.js';
 import { addressOf } from '../router.js';
+import { phone } from '../texts/phone.js';
 import { t } from '../texts/text.js';
 import { rowTime } from '../texts/time.js';
 
@@ -117,8 +118,8 @@ class Contacts extends View {
                     row,
                   ) => html`<li><a class="person" href=${addressOf({ page: 'contact', workspaceId: route.workspaceId, contactId: row.id })}>
                     ${face({ id: row.id, name: row.name ?? row.email ?? row.phone }, { size: 'm', customer: true })}
-                    <span class="cut who" dir="auto">${row.name ?? row.email ?? row.phone ?? t('contact.unnamed')}</span>
-                    <span class="cut mark">${row.proved ? html`${icon('badge-check', 's')}<span class="vh">${t('proof.proved')}</span>` : html`${icon('circle-dashed', 's')}<span class="vh">${t('timeline.unverified')}</span>`}<span class="cut ${row.proved ? '' : 'unproved'}">${row.email ?? row.phone ?? ''}</span></span>
+                    <span class="cut who" dir="auto">${row.name ?? row.email ?? phone(row.phone ?? t('contact.unnamed'))}</span>
+                    <span class="cut mark">${row.proved ? html`${icon('badge-check', 's')}<span class="vh">${t('proof.proved')}</span>` : html`${icon('circle-dashed', 's')}<span class="vh">${t('timeline.unverified')}</span>`}<span class="cut ${row.proved ? '' : 'unproved'}">${row.email ?? phone(row.phone ?? '')}</span></span>
                     <span class="cut dim hide-sm" dir="auto">${row.company ?? ''}</span>
                     <time class="dim num" datetime=${row.lastAt}>${rowTime(row.lastAt, now)}</time>
                   </a></li>`,

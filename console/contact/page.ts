@@ -1,6 +1,7 @@
 import { html, nothing } from 'lit';
 import type { ContactDetail } from '../../shared/api.js';
 import { refuse } from '../conversation/actions.js';
+import type { Mode } from '../conversation/drafts.js';
 import { drawnKeys } from '../keys/registry.js';
 import { failure } from '../parts/failure.js';
 import { icon } from '../parts/icon.js';
@@ -8,12 +9,14 @@ import { box, face, keyCaps } from '../parts/marks.js';
 import '../parts/menu.js';
 import { View } from '../parts/view.js';
 import { addressOf } from '../router.js';
+import { fieldText } from '../texts/language.js';
+import { valueText } from '../texts/phone.js';
 import { t } from '../texts/text.js';
 import { monthYear, shortDate } from '../texts/time.js';
 import '../timeline/story.js';
 import { dismissSuggestion, loadContact, mergeContacts, setBlocked } from './actions.js';
 import { openMerge, openUnmerge } from './dialogs.js';
-import { openClaims, suggestionWords, visitLine, whereabouts } from './proofs.js';
+import { nameOf, openClaims, suggestionWords, visitLine, whereabouts } from './proofs.js';
 
 const editable = ['name', 'company', 'city', 'language'] as const;
 type Editable = (typeof editable)[number];
@@ -100,15 +103,18 @@ class ContactPage extends View {
           ${picture && loaded.state === 'ready' && loaded.value.since ? html`<span class="lab num cut">${t('contact.span', { count: picture.counts.all, date: monthYear(loaded.value.since) })}</span>` : nothing}
           <span class="grow"></span>
           <div class="years" role="toolbar" aria-label=${t('contact.years')}>
-            ${(picture?.years ?? []).slice(-3).map(
-              (year) =>
-                html`<button type="button" aria-pressed=${this.year === year} @click=${() => {
-                  this.year = year;
-                  this.querySelector<HTMLElement & { jump(at: string): void }>('tl-story')?.jump(
-                    new Date(year + 1, 0, 1).toISOString(),
-                  );
-                }}>${year}</button>`,
-            )}
+            ${(picture?.years ?? [])
+              .slice(0, 3)
+              .reverse()
+              .map(
+                (year) =>
+                  html`<button type="button" aria-pressed=${this.year === year} @click=${() => {
+                    this.year = year;
+                    this.querySelector<HTMLElement & { jump(at: string): void }>('tl-story')?.jump(
+                      new Date(year + 1, 0, 1).toISOString(),
+                    );
+                  }}>${year}</button>`,
+              )}
             <button type="button" aria-pressed=${this.year === null} @click=${() => {
               this.year = null;
             }}>${t('contact.last_year')}</button>
@@ -121,11 +127,9 @@ class ContactPage extends View {
   #facts(contact: ContactDetail, workspaceId: string) {
     const { app } = this;
     const now = new Date(app.clock.get());
-    const name =
-      contact.fields.name ?? contact.identities[0]?.value ?? contact.claims[0]?.value ?? t('contact.unnamed');
+    const name = nameOf(contact);
     const claims = openClaims(contact);
     const [suggestion] = contact.suggestions;
-    const write = contact.conversations.find((row) => row.status === 'open') ?? contact.conversations[0];
     const mergeOf = (contactId: string) => contact.merges.find((one) => one.mergedId === contactId);
     return html`<div class="bar">
         <a class="ib back-always" href=${addressOf({ page: 'contacts', workspaceId, query: '' })} title=${t('conversation.back')} aria-label=${t('conversation.back')}>${icon('arrow-left')}</a>
@@ -140,21 +144,21 @@ class ContactPage extends View {
           },
         ]} @choose=${(event: CustomEvent<string>) => (event.detail === 'merge' ? openMerge(app, contact.id) : void setBlocked(app, contact.id, !contact.blocked))}></tl-menu>
       </div>
-      <div class="who-head"><span class=${contact.visit?.online ? 'presence' : nothing}>${face({ id: contact.id, name }, { size: 'l', customer: true })}</span><div class="grow"><h3 class="cut" dir="auto">${name}</h3><p class="cut">${whereabouts(contact, now)}</p></div></div>
+      <div class="who-head"><span class=${contact.visit?.online ? 'presence' : nothing}>${face({ id: contact.id, name }, { size: 'l', customer: true })}</span><div class="grow"><h3 class="cut" dir="auto">${name}</h3><p class="cut">${whereabouts(contact, now, { alone: false })}</p></div></div>
       ${visitLine(contact)}
-      ${write ? html`<div class="fact-acts"><a class="btn pri" href=${addressOf({ page: 'inbox', workspaceId, view: write.status === 'open' ? 'all' : write.status, sort: 'recent', conversationId: write.id })}>${icon('message-circle', 's')}${t('contact.write')}</a></div>` : nothing}
+      ${this.#acts(contact, workspaceId)}
       <div class="facts scroll" tabindex="0" role="region" aria-label=${t('contact.details')}>
         ${
           contact.identities.length > 0
             ? html`<h4>${t('contact.proved')}</h4>${contact.identities.map((identity) => {
                 const merge = mergeOf(identity.contactId);
-                return html`<div class="idrow"><span class="ok">${icon('badge-check')}</span><span class="cut" title=${identity.value}>${identity.value}</span><small>${t('proof.since', { proof: t(`proof.${identity.proof}`), date: shortDate(identity.provedAt, now, true) })}${merge ? html`. ${t('contact.merged_on', { date: shortDate(merge.at, now) })} <button class="link" type="button" @click=${() => openUnmerge(app, contact.id, merge.mergeId)}>${t('timeline.unmerge')}</button>` : nothing}</small></div>`;
+                return html`<div class="idrow"><span class="ok">${icon('badge-check')}</span><span class="cut" title=${identity.value}>${valueText(identity.type, identity.value)}</span><small>${t('proof.since', { proof: t(`proof.${identity.proof}`), date: shortDate(identity.provedAt, now, true) })}${merge ? html`. ${t('contact.merged_on', { date: shortDate(merge.at, now) })}. <button class="link" type="button" @click=${() => openUnmerge(app, contact.id, merge.mergeId)}>${t('timeline.unmerge')}</button>` : nothing}</small></div>`;
               })}`
             : nothing
         }
         ${
           claims.length > 0
-            ? html`<h4>${t('contact.claimed')}</h4>${claims.map((claim) => html`<div class="idrow"><span class="warn">${icon('circle-dashed')}</span><span class="unproved cut" title=${claim.value}>${claim.value}</span><small>${t('claim.title', { source: t(`source.${claim.source}`), date: shortDate(claim.madeAt, now) })}</small></div>`)}`
+            ? html`<h4>${t('contact.claimed')}</h4>${claims.map((claim) => html`<div class="idrow"><span class="warn">${icon('circle-dashed')}</span><span class="unproved cut" title=${claim.value}>${valueText(claim.type, claim.value)}</span><small>${t('claim.made', { source: t(`source.${claim.source}`), date: shortDate(claim.madeAt, now) })}</small></div>`)}`
             : nothing
         }
         ${
@@ -173,6 +177,27 @@ class ContactPage extends View {
       </div>`;
   }
 
+  /** What one can do for somebody: answer where they wrote last, call their number, keep a note. */
+  #acts(contact: ContactDetail, workspaceId: string) {
+    const { app } = this;
+    const row = contact.conversations.find(({ status }) => status === 'open') ?? contact.conversations[0];
+    const number = [...contact.identities, ...openClaims(contact)].find(({ type }) => type === 'phone');
+    if (!row && !number) return nothing;
+    const place = row && {
+      page: 'inbox' as const,
+      workspaceId,
+      view: row.status === 'open' ? ('all' as const) : row.status,
+      sort: 'recent' as const,
+      conversationId: row.id,
+    };
+    const begin = (mode: Mode) => () => row && app.writing.set({ conversationId: row.id, mode });
+    return html`<div class="fact-acts">
+      ${place ? html`<a class="btn pri" href=${addressOf(place)} @click=${begin('reply')}>${icon('message-circle', 's')}${t('contact.write')}</a>` : nothing}
+      ${number ? html`<a class="btn" href="tel:${number.value}" title=${valueText('phone', number.value)}>${icon('phone', 's')}${t('contact.call')}</a>` : nothing}
+      ${place ? html`<a class="btn" href=${addressOf(place)} @click=${begin('note')}>${icon('lock', 's')}${t('contact.note')}</a>` : nothing}
+    </div>`;
+  }
+
   #field(contact: ContactDetail, field: Editable) {
     const value = contact.fields[field];
     if (this.editing === field)
@@ -189,7 +214,7 @@ class ContactPage extends View {
     return html`<button class="value" type="button" title=${t('contact.edit', { field: t(`field.${field}`) })} @click=${() => {
       this.editing = field;
       void this.updateComplete.then(() => this.querySelector<HTMLInputElement>('.field.inline')?.select());
-    }}>${value ?? html`<span class="dim">${t('contact.add')}</span>`}<span class="vh">${t('contact.edit', { field: t(`field.${field}`) })}</span></button>`;
+    }}>${fieldText(field, value) ?? html`<span class="dim">${t('contact.add')}</span>`}<span class="vh">${t('contact.edit', { field: t(`field.${field}`) })}</span></button>`;
   }
 
   async #save(contact: ContactDetail, field: Editable, text: string): Promise<void> {

@@ -1,14 +1,25 @@
 import { html, nothing, type TemplateResult } from 'lit';
 import type { ContactDetail, Suggestion } from '../../shared/api.js';
 import { icon } from '../parts/icon.js';
+import { phone, valueText } from '../texts/phone.js';
 import { t } from '../texts/text.js';
 import { shortDate, timeIn } from '../texts/time.js';
 
-/** Leeds, 10:22 there. */
-export function whereabouts(contact: ContactDetail, now: Date): string {
+/** How a contact is called: by their name, else by what is known of them. */
+export function nameOf(contact: ContactDetail): string {
+  const [known = contact.claims[0]] = contact.identities;
+  return contact.fields.name ?? (known ? valueText(known.type, known.value) : t('contact.unnamed'));
+}
+
+/** Leeds, 10:22 there. `alone`: the details do not stand beside it, so it says the company as well. */
+export function whereabouts(contact: ContactDetail, now: Date, how: { alone: boolean }): string {
   const zone = contact.visit?.timeZone || contact.fields.timeZone;
   const there = zone ? timeIn(zone, now) : null;
-  return [contact.fields.city, there && t('contact.their_time', { time: there }), contact.fields.company]
+  return [
+    contact.fields.city,
+    there && t('contact.their_time', { time: there }),
+    how.alone && contact.fields.company,
+  ]
     .filter(Boolean)
     .join(', ');
 }
@@ -22,13 +33,13 @@ export function identityLine(contact: ContactDetail, now: Date): TemplateResult 
       .slice(0, 6)
       .map(
         (identity) =>
-          html`<span title=${t('proof.since', { proof: t(`proof.${identity.proof}`), date: shortDate(identity.provedAt, now, true) })}>${icon('badge-check', 's')}<span class="cut">${identity.value}</span><span class="vh">${t('proof.proved')}</span></span>`,
+          html`<span title=${t('proof.since', { proof: t(`proof.${identity.proof}`), date: shortDate(identity.provedAt, now, true) })}>${icon('badge-check', 's')}<span class="cut">${valueText(identity.type, identity.value)}</span><span class="vh">${t('proof.proved')}</span></span>`,
       )}
     ${claims
       .slice(0, 4)
       .map(
         (claim) =>
-          html`<span class="unp" title=${t('claim.title', { source: t(`source.${claim.source}`), date: shortDate(claim.madeAt, now, true) })}>${icon('circle-dashed', 's')}<span class="unproved cut">${claim.value}</span><span class="vh">${t('timeline.unverified')}</span></span>`,
+          html`<span class="unp" title=${t('claim.title', { source: t(`source.${claim.source}`), date: shortDate(claim.madeAt, now, true) })}>${icon('circle-dashed', 's')}<span class="unproved cut">${valueText(claim.type, claim.value)}</span><span class="vh">${t('timeline.unverified')}</span></span>`,
       )}
   </div>`;
 }
@@ -59,5 +70,5 @@ export function visitLine(contact: ContactDetail): TemplateResult | typeof nothi
 export const suggestionWords = (suggestion: Suggestion): string =>
   t(`suggestion.${suggestion.reason}`, {
     name: suggestion.otherName ?? t('contact.unnamed'),
-    value: suggestion.value,
+    value: phone(suggestion.value),
   });

@@ -59,12 +59,13 @@ export class Composer extends View {
   }
 
   protected override watched() {
-    const { details, rows, contacts, offlineSince } = this.app;
+    const { details, rows, contacts, offlineSince, writing } = this.app;
     const row = rows.of(this.conversationId).get();
     return [
       details.of(this.conversationId),
       rows.of(this.conversationId),
       offlineSince,
+      writing,
       ...(row ? [contacts.of(row.contact.id)] : []),
     ];
   }
@@ -113,6 +114,11 @@ export class Composer extends View {
   }
 
   protected override updated(_changed: PropertyValues): void {
+    const wanted = this.app.writing.get();
+    if (wanted?.conversationId === this.conversationId) {
+      this.app.writing.set(null);
+      this.write(wanted.mode);
+    }
     // A conversation nobody can be answered in still takes notes.
     const reply = this.#reply();
     if (reply?.by === 'none' && this.mode === 'reply') this.#switch('note');

@@ -13,6 +13,7 @@ import { withKey } from '../parts/tooltip.js';
 import { View } from '../parts/view.js';
 import { addressOf } from '../router.js';
 import { agentOf, firstName, meOf } from '../state/console.js';
+import { phone } from '../texts/phone.js';
 import { t } from '../texts/text.js';
 import { dayAnchor } from '../texts/time.js';
 import { assign, changeStatus, markRead, openConversation } from './actions.js';
@@ -267,7 +268,7 @@ class ConversationPane extends View {
     const isOpen = row.status === 'open';
     return html`<div class="bar has-back">
       ${back}
-      <h2 class="cut" dir="auto" title=${row.subject}>${row.subject || row.contact.name || t('contact.unnamed')}</h2>
+      <h2 class="cut" dir="auto" title=${row.subject}>${phone(row.subject) || row.contact.name || t('contact.unnamed')}</h2>
       <span class="lab num hide-sm">#${row.number}</span>
       ${isOpen ? nothing : html`<span class="tag">${t(`status.${row.status}`)}</span>`}
       <span class="grow"></span>

@@ -6,6 +6,8 @@ import type { ConversationRow } from '../../shared/protocol.js';
 import { icon } from '../parts/icon.js';
 import { face } from '../parts/marks.js';
 import { agentOf, type Console, firstName } from '../state/console.js';
+import { fieldText } from '../texts/language.js';
+import { partyText, valueText } from '../texts/phone.js';
 import { split, t } from '../texts/text.js';
 import { clock, exactTime, length, shortDate } from '../texts/time.js';
 import type { Item } from './items.js';
@@ -135,7 +137,7 @@ export function callOutcome(event: EventOf<'call'>): TemplateResult {
   const { body } = event;
   const isGood = body.outcome === 'answered';
   return html`<span class="outcome ${isGood ? '' : 'miss'}">${isGood ? icon('check', 'xs') : nothing}${t(`outcome.${body.outcome}`)}</span
-    >${isGood ? (body.agent ? html`. ${t('call.spoke', { name: body.agent })}` : nothing) : html`, ${t('call.rang', { time: length(body.ringSeconds) })}`}`;
+    >${isGood ? (body.agent ? html`. ${event.direction === 'out' ? `${body.agent}.` : t('call.spoke', { name: body.agent })}` : nothing) : html`, ${t('call.rang', { time: length(body.ringSeconds) })}`}`;
 }
 
 export function call(context: SaidContext, item: Extract<Item, { type: 'call' }>): TemplateResult {
@@ -145,7 +147,7 @@ export function call(context: SaidContext, item: Extract<Item, { type: 'call' }>
     <span class="knot phone ${event.direction === 'out' ? 'out' : ''}">${icon(event.body.outcome === 'answered' ? 'phone' : 'phone-missed')}</span>
     <div>
       <p class="hd"><b>${callTitle(context.app, event)}</b>${at(event)}<span class="grow"></span><span class="num">${event.body.talkSeconds > 0 ? length(event.body.talkSeconds) : nothing}</span></p>
-      <p class="d">${callOutcome(event)} ${number.anonymous ? t('call.anonymous') : html`<span class=${event.body.numberVerified ? '' : 'unproved'}>${number.shown}</span>${event.body.numberVerified ? nothing : html` <span class="lab">${t('call.not_verified')}</span>`}`}</p>
+      <p class="d">${callOutcome(event)} ${number.anonymous ? t('call.anonymous') : html`<span class=${event.body.numberVerified ? '' : 'unproved'}>${partyText(number)}</span>${event.body.numberVerified ? nothing : html` <span class="lab">${t('call.not_verified')}</span>`}`}</p>
       ${event.body.recordingUrl && /^https?:/i.test(event.body.recordingUrl) ? html`<p><a class="link" href=${event.body.recordingUrl} target="_blank" rel="noopener noreferrer">${t('call.recording')}</a></p>` : nothing}
     </div>
   </article>`;
@@ -168,16 +170,19 @@ export function changeWords(app: Console, event: TimelineEvent): { words: Templa
         ? { words: line('change.unassigned'), who }
         : { words: line('change.assigned', agentName(event.body.to)), who };
     case 'identity_proved':
-      return { words: line('change.proved', event.body.value), who: t(`proof.${event.body.proof}`) };
+      return {
+        words: line('change.proved', valueText(event.body.type, event.body.value)),
+        who: t(`proof.${event.body.proof}`),
+      };
     case 'claim_made':
       return {
-        words: html`${t(`claim.${event.body.type}`)} <span class="unproved">${event.body.value}</span>`,
+        words: html`${t(`claim.${event.body.type}`)} <span class="unproved">${valueText(event.body.type, event.body.value)}</span>`,
         who: t(`source.${event.body.source}`),
       };
     case 'contact_changed': {
       const changed = Object.entries(event.body.changes).filter(([, value]) => value !== undefined);
       return {
-        words: html`${changed.map(([field, value], index) => html`${index > 0 ? ', ' : ''}${t(`field.${field as 'name'}`)}: <b>${value ?? t('field.none')}</b>`)}`,
+        words: html`${changed.map(([field, value], index) => html`${index > 0 ? ', ' : ''}${t(`field.${field as 'name'}`)}: <b>${fieldText(field, value) ?? t('field.none')}</b>`)}`,
         who,
       };
     }
@@ -197,9 +202,29 @@ export function changeWords(app: Console, event: TimelineEvent): { words: Templa
   }
 }
 
+/** The same as what somebody did, to stand after their name; null where the change is better said by itself. */
+function deedWords(app: Console, event: TimelineEvent): TemplateResult | null {
+  if (event.erased) return null;
+  switch (event.kind) {
+    case 'status_changed':
+      return html`${t(`did.${event.body.to}`)}`;
+    case 'contact_blocked':
+      return html`${t(event.body.blocked ? 'did.blocked' : 'did.unblocked')}`;
+    case 'assigned': {
+      const { to } = event.body;
+      if (to === null) return html`${t('did.unassigned')}`;
+      if (event.actor.type === 'agent' && event.actor.id === to) return html`${t('did.took')}`;
+      return html`${t('did.assigned')} <b>${agentOf(app, to)?.name ?? t('agent.former')}</b>`;
+    }
+    default:
+      return null;
+  }
+}
+
 export function systemLine(context: SaidContext, event: TimelineEvent): TemplateResult {
   const { words, who: by } = changeWords(context.app, event);
   const who = event.actor.type === 'agent' ? by : '';
+  const did = who === '' ? null : deedWords(context.app, event);
   const glyph =
     event.kind === 'status_changed'
       ? event.body?.to === 'open'
@@ -216,5 +241,5 @@ export function systemLine(context: SaidContext, event: TimelineEvent): Template
             : event.kind === 'contact_merged' || event.kind === 'contact_unmerged'
               ? 'git-merge'
               : 'history';
-  return html`<p class="sys">${icon(glyph, 's')}<span>${who ? html`<b>${who}</b>: ` : nothing}${words}</span>${at(event)}</p>`;
+  return html`<p class="sys">${icon(glyph, 's')}<span>${who === '' ? words : html`<b>${who}</b>${did ? html` ${did}` : html`: ${words}`}`}</span>${at(event)}</p>`;
 }

@@ -18,7 +18,6 @@ export interface Command {
   inFields?: true;
 }
 export type CommandGroup = 'move' | 'go' | 'answer' | 'conversation' | 'timeline';
-export const groups: readonly CommandGroup[] = ['move', 'go', 'answer', 'conversation', 'timeline'];
 
 const table = {
   next: { label: 'key.next', group: 'move', keys: ['j', 'ArrowDown'], isLocal: true },

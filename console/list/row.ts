@@ -4,6 +4,7 @@ import { face, waitRing } from '../parts/marks.js';
 import { View } from '../parts/view.js';
 import { addressOf } from '../router.js';
 import { agentOf } from '../state/console.js';
+import { phone } from '../texts/phone.js';
 import { t } from '../texts/text.js';
 import { exactTime, rowTime } from '../texts/time.js';
 import { inboxRouteOf } from './actions.js';
@@ -45,6 +46,11 @@ class Row extends View {
     const wait = waitingShare(row, now);
     const isMissed = row.channel === 'phone' && row.outcome !== undefined && row.outcome !== 'answered';
     const draft = app.drafts.beginnings.get().get(row.id);
+    // A call has no subject but what became of it; a chat has none at all, and its last words take both lines.
+    const isCall = row.channel === 'phone' && row.outcome !== undefined;
+    const subject = isCall && row.outcome ? t(`row.call_${row.outcome}`) : row.subject;
+    const snippet = isCall ? phone(row.subject) : row.snippet;
+    const isPlain = subject === '' && !draft;
     const { timeline: _timeline, ...place } = route;
     return html`<a
       class="row ${row.unread > 0 ? 'unread' : ''} ${this.isLeaving ? 'leaving' : ''}"
@@ -61,9 +67,9 @@ class Row extends View {
           >${wait ? waitRing(wait) : html`<time datetime=${row.lastAt} title=${exactTime(row.lastAt)}>${rowTime(row.lastAt, new Date(now))}</time>`}</span
         ></span
       >
-      <span class="sub cut" dir="auto">${draft ? html`<span class="draft c">${t('row.draft')}</span> ` : nothing}${row.subject || row.snippet}</span>
+      <span class="sub ${isPlain ? 'plain' : 'cut'}" dir="auto">${draft ? html`<span class="draft c">${t('row.draft')}</span> ` : nothing}${subject || snippet}</span>
       ${face(row.assigneeId === null ? null : { id: row.assigneeId, name: agentOf(app, row.assigneeId)?.name ?? null })}
-      <span class="snip cut" dir="auto">${draft ? html`<span class="draft">${t('row.draft')}</span> ${draft}` : row.subject ? row.snippet : ''}</span>
+      ${isPlain ? nothing : html`<span class="snip cut" dir="auto">${draft ? html`<span class="draft">${t('row.draft')}</span> ${draft}` : snippet}</span>`}
       ${row.unread > 0 ? html`<span class="vh">${t('row.unread', { count: row.unread })}</span>` : nothing}
     </a>`;
   }

@@ -9,6 +9,8 @@ import { Dialog } from '../parts/dialog.js';
 import { failure } from '../parts/failure.js';
 import { face } from '../parts/marks.js';
 import { View } from '../parts/view.js';
+import { fieldText } from '../texts/language.js';
+import { phone, valueText } from '../texts/phone.js';
 import { t } from '../texts/text.js';
 import { monthYear } from '../texts/time.js';
 import { layOutStrands } from './strands.js';
@@ -117,7 +119,7 @@ class MergeDialog extends Dialog {
       ${
         left.open.length + right.open.length === 0
           ? nothing
-          : html`<div class="k">${t('merge.open')}</div>${[left, right].map((side) => html`<div><span class="cut">${side.open.length === 0 ? html`<span class="dim">${t('field.none')}</span>` : side.open.map((one) => `#${one.number} ${one.subject}`).join(', ')}</span></div>`)}<div class="res"><span class="cut">${t(left.open.length > 0 && right.open.length > 0 ? 'merge.both_stay' : 'merge.stays')}</span></div>`
+          : html`<div class="k">${t('merge.open')}</div>${[left, right].map((side) => html`<div><span class="cut">${side.open.length === 0 ? html`<span class="dim">${t('field.none')}</span>` : side.open.map((one) => `#${one.number} ${phone(one.subject)}`).join(', ')}</span></div>`)}<div class="res"><span class="cut">${t(left.open.length > 0 && right.open.length > 0 ? 'merge.both_stay' : 'merge.stays')}</span></div>`
       }
       ${this.#strands(left, right)}
     </div>`;
@@ -131,9 +133,9 @@ class MergeDialog extends Dialog {
       differs
         ? html`<label class=${side === which ? '' : 'off'}><input class="vh" type="radio" name="merge-${field}" .checked=${side === which} @change=${() => {
             this.chosen = { ...this.chosen, [field]: which };
-          }} /><i class="radio ${side === which ? 'on' : ''}"></i><span class="cut" dir="auto">${value}</span></label>`
-        : html`<div><span class="cut ${value === null ? 'dim' : ''}" dir="auto">${value ?? t('field.none')}</span></div>`;
-    return html`<div class="k">${t(`field.${field}`)}</div>${cell(a, 'left')}${cell(b, 'right')}<div class="res"><span class="cut" dir="auto">${(differs && side === 'right' ? b : (a ?? b)) ?? ''}</span></div>`;
+          }} /><i class="radio ${side === which ? 'on' : ''}"></i><span class="cut" dir="auto">${fieldText(field, value)}</span></label>`
+        : html`<div><span class="cut ${value === null ? 'dim' : ''}" dir="auto">${fieldText(field, value) ?? t('field.none')}</span></div>`;
+    return html`<div class="k">${t(`field.${field}`)}</div>${cell(a, 'left')}${cell(b, 'right')}<div class="res"><span class="cut" dir="auto">${fieldText(field, differs && side === 'right' ? b : (a ?? b)) ?? ''}</span></div>`;
   }
 
   #values(kind: 'email' | 'phone', left: MergeSide['emails'], right: MergeSide['emails']) {
@@ -143,7 +145,7 @@ class MergeDialog extends Dialog {
         ? html`<span class="dim">${t('field.none')}</span>`
         : values.map(
             (one, index) =>
-              html`${index > 0 ? ', ' : ''}<span class=${one.proved ? '' : 'unproved'}>${one.value}</span>`,
+              html`${index > 0 ? ', ' : ''}<span class=${one.proved ? '' : 'unproved'}>${valueText(kind, one.value)}</span>`,
           );
     const all = [...left, ...right];
     // The same unproved value twice is still not proved.

@@ -4,6 +4,7 @@ import { replyOf } from '../api/request.js';
 import { Dialog } from '../parts/dialog.js';
 import { icon } from '../parts/icon.js';
 import { View } from '../parts/view.js';
+import { phone } from '../texts/phone.js';
 import { t } from '../texts/text.js';
 
 /** Chooses the other contact of a merge. */
@@ -64,7 +65,7 @@ class PickContact extends Dialog {
       }} /><span class="kbd">esc</span></div>
       <div class="opts" role="listbox" id="pick-list" aria-label=${t('palette.contacts')}>${this.rows.map(
         (row, index) =>
-          html`<div class="opt" id="pick-${index}" role="option" aria-selected=${index === this.at} @click=${() => this.#choose(row)}>${icon('user')}<span class="cut" dir="auto">${row.name ?? row.email ?? row.phone ?? t('contact.unnamed')}</span><span class="end">${row.email ?? row.phone ?? ''}</span></div>`,
+          html`<div class="opt" id="pick-${index}" role="option" aria-selected=${index === this.at} @click=${() => this.#choose(row)}>${icon('user')}<span class="cut" dir="auto">${row.name ?? row.email ?? phone(row.phone ?? t('contact.unnamed'))}</span><span class="end">${row.email ?? phone(row.phone ?? '')}</span></div>`,
       )}</div>
       ${this.rows.length === 0 ? html`<p class="none">${t('palette.nothing')}</p>` : nothing}
     </dialog>`;

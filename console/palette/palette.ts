@@ -9,6 +9,7 @@ import { channelColour, channelIcon, icon } from '../parts/icon.js';
 import { keyCaps } from '../parts/marks.js';
 import { View } from '../parts/view.js';
 import { addressOf, type Route, readRoute } from '../router.js';
+import { phone } from '../texts/phone.js';
 import { type TextKey, t } from '../texts/text.js';
 import { rowTime } from '../texts/time.js';
 import { type Match, matchText } from './match.js';
@@ -139,7 +140,7 @@ class Palette extends Dialog {
               });
               const shown = matchText(row.subject, query) ?? {
                 score: match.score,
-                pieces: [{ text: row.subject, isMatch: false }],
+                pieces: [{ text: phone(row.subject) || row.snippet, isMatch: false }],
               };
               return [
                 {
@@ -157,13 +158,13 @@ class Palette extends Dialog {
             .sort((a, b) => a.match.score - b.match.score)
             .slice(0, perGroup);
     const contacts: Option[] = this.contacts.map((contact) => {
-      const name = contact.name ?? contact.email ?? contact.phone ?? t('contact.unnamed');
+      const name = contact.name ?? contact.email ?? phone(contact.phone ?? t('contact.unnamed'));
       const address = place({ page: 'contact', workspaceId, contactId: contact.id });
       return {
         key: contact.id,
         icon: 'user' as const,
         match: matchText(name, query) ?? { score: 0, pieces: [{ text: name, isMatch: false }] },
-        end: contact.email ?? contact.phone ?? '',
+        end: contact.email ?? phone(contact.phone ?? ''),
         keys: [],
         address,
         run: () => app.go({ page: 'contact', workspaceId, contactId: contact.id }),

@@ -11,7 +11,7 @@ import type { ConversationRow } from '../../shared/protocol.js';
 import type { Api } from '../api/endpoints.js';
 import type { Live } from '../api/live.js';
 import type { Transport } from '../api/request.js';
-import type { Drafts } from '../conversation/drafts.js';
+import type { Drafts, Mode } from '../conversation/drafts.js';
 import { type ConversationLog, emptyLog } from '../conversation/log.js';
 import type { Sync } from '../conversation/sync.js';
 import type { Keys } from '../keys/listen.js';
@@ -70,6 +70,8 @@ export interface State {
   typing: SliceFamily<{ name: string; until: number } | null>;
   toast: Slice<Toast | null>;
   overlay: Slice<'palette' | 'sheet' | null>;
+  /** Where somebody wants to write: the composer takes it up once it is there. */
+  writing: Slice<{ conversationId: string; mode: Mode } | null>;
 }
 
 export function createState(now: number, route: Route): State {
@@ -93,6 +95,7 @@ export function createState(now: number, route: Route): State {
     typing: createFamily<{ name: string; until: number } | null>(() => null),
     toast: createSlice<Toast | null>(null),
     overlay: createSlice<'palette' | 'sheet' | null>(null),
+    writing: createSlice<{ conversationId: string; mode: Mode } | null>(null),
   };
 }
 

@@ -2,6 +2,7 @@ import type { Me, SessionAnswer } from '../../shared/api.js';
 import { RequestError, replyOf } from '../api/request.js';
 import { refreshCounts } from '../list/actions.js';
 import type { Route } from '../router.js';
+import { phoneRules } from '../texts/phone.js';
 import { useLanguage } from '../texts/text.js';
 import type { Console } from './console.js';
 
@@ -30,7 +31,7 @@ export async function begin(app: Console): Promise<void> {
 /** Somebody is signed in: to the workspace of the address, else to the one they were in last. */
 export async function enter(app: Console, answer: SessionAnswer): Promise<void> {
   app.transport.take(answer);
-  await useLanguage(answer.agent.locale);
+  await Promise.all([useLanguage(answer.agent.locale), phoneRules]);
   app.session.set({ state: 'signed-in', me: answer.agent });
   const route = app.route.get();
   if (!('workspaceId' in route)) app.go(homeOf(answer.agent), { replace: true });

@@ -96,14 +96,16 @@ export function dayAnchor(iso: string, now: Date): { title: string; beside: stri
 export const exactTime = (iso: string): string =>
   format({ dateStyle: 'full', timeStyle: 'short' }).format(new Date(iso));
 
-/** 17 m; 1 h 20; 3 d: how long somebody waits. */
+/** 17 m; 1 h 20; 14 h 02; 3 d: how long somebody waits. */
 export function waited(ms: number): string {
   const minutes = Math.max(0, Math.floor(ms / 60_000));
   if (minutes < 60) return t('time.minutes', { count: minutes });
   const hours = Math.floor(minutes / 60);
   if (hours < 24) {
     const rest = minutes % 60;
-    return rest === 0 ? t('time.hours', { count: hours }) : t('time.hours_minutes', { hours, minutes: rest });
+    return rest === 0
+      ? t('time.hours', { count: hours })
+      : t('time.hours_minutes', { hours, minutes: String(rest).padStart(2, '0') });
   }
   return t('time.days', { count: Math.floor(hours / 24) });
 }

@@ -7,6 +7,7 @@ import { waitingShare } from '../list/reduce.js';
 import { icon } from '../parts/icon.js';
 import { addressOf, type InboxRoute } from '../router.js';
 import { agentOf, type Console, firstName } from '../state/console.js';
+import { partyText, valueText } from '../texts/phone.js';
 import { t } from '../texts/text.js';
 import { clock, dateRange, dayAnchor, exactTime, length, shortDate, waited } from '../texts/time.js';
 import type { ContentEntry, Entry } from './group.js';
@@ -78,6 +79,9 @@ const title = (context: EntryContext, conversationId: string | undefined, words:
     ? html`<b class="cut" dir="auto">${words}</b>`
     : html`<a class="cut t-link" dir="auto" href=${placeOf(context, conversationId)}>${words}</a>`;
 
+/** More than the widest timeline shows of a line: where it ends is the sheet's business. */
+const oneLine = (text: string) => text.trim().replace(/\s+/g, ' ').slice(0, 200);
+
 const rowOf = (context: EntryContext, conversationId: string | undefined) =>
   conversationId === undefined
     ? undefined
@@ -102,7 +106,7 @@ function chat(context: EntryContext, entry: Extract<Entry, { type: 'chat' }>): T
   return html`<li class="ev ${id !== undefined && id === context.openId ? 'here' : ''}" data-at=${entry.at}>
     ${time(context, entry)}<span class="knot chat ${entry.events.every((event) => event.direction === 'out') ? 'out' : ''}" title=${t('channel.chat')}>${icon('message-circle')}</span>
     <div>
-      <p class="t">${title(context, id, row?.subject || (first?.body.text.slice(0, 80) ?? ''))}<span class="end num">${row ? `#${row.number}` : nothing}</span></p>
+      <p class="t">${title(context, id, row?.subject || oneLine(first?.body.text ?? ''))}<span class="end num">${row ? `#${row.number}` : nothing}</span></p>
       <p class="d cut">${names ? t('timeline.messages_with', { count: entry.events.length, names }) : t('timeline.messages', { count: entry.events.length })} ${
         isLatest && wait
           ? html`<b>${t('timeline.waiting', { time: waited(wait.waitedMs) })}</b>`
@@ -128,7 +132,7 @@ function emails(context: EntryContext, entry: Extract<Entry, { type: 'emails' }>
         : event.body.from.name || event.body.from.address
       : firstName(event.body.from.name || event.body.from.address);
   const line = (event: typeof newest) =>
-    html`<p class="d quote cut" dir="auto">${author(event)}: ${event.body.text.trim().replace(/\s+/g, ' ').slice(0, 160)}</p>`;
+    html`<p class="d quote cut" dir="auto">${author(event)}: ${oneLine(event.body.text)}</p>`;
   const isOpenBeside = newest.conversationId !== undefined && newest.conversationId === context.openId;
   return html`<li class="ev ${isOpenBeside ? 'here' : ''}" data-at=${entry.at}>
     ${time(context, entry)}<span class="knot mail ${entry.events.every((event) => event.direction === 'out') ? 'out' : ''}" title=${t('channel.email')}>${icon('mail')}</span>
@@ -161,7 +165,7 @@ function callEntry(context: EntryContext, entry: Extract<Entry, { type: 'call' }
     ${time(context, entry)}<span class="knot phone ${isOut ? 'out' : ''}" title=${t('channel.phone')}>${icon(body.outcome === 'answered' ? 'phone' : 'phone-missed')}</span>
     <div>
       <p class="t">${title(context, event.conversationId, callTitle(context.app, event))}<span class="end num">${length(seconds)}</span></p>
-      <p class="d">${callOutcome(event)}${body.numberVerified || other.anonymous || isOut ? nothing : html` <span class="unproved" title=${t('call.not_verified')}>${other.shown}</span>`}</p>
+      <p class="d">${callOutcome(event)}${body.numberVerified || other.anonymous || isOut ? nothing : html` <span class="unproved" title=${t('call.not_verified')}>${partyText(other)}</span>`}</p>
       ${body.recordingUrl && /^https?:/i.test(body.recordingUrl) ? html`<p class="d"><a class="link" href=${body.recordingUrl} target="_blank" rel="noopener noreferrer">${t('call.recording')}</a></p>` : nothing}
     </div>
   </li>`;
@@ -184,6 +188,14 @@ function note(context: EntryContext, entry: Extract<Entry, { type: 'note' }>): T
   </li>`;
 }
 
+/** Why two were joined: an agent's words, or what both of them proved, which the server writes as `type: value`. */
+function mergeReason(event: Extract<Entry, { type: 'merge' }>['event']): string {
+  const both = /^(email|phone|external): (.+)$/.exec(event.body.reason);
+  if (event.actor.type === 'agent' || !both) return event.body.reason;
+  const [, type = '', value = ''] = both;
+  return t(`merge.proved_${type as 'email' | 'phone' | 'external'}`, { value: valueText(type, value) });
+}
+
 function merge(context: EntryContext, entry: Extract<Entry, { type: 'merge' }>): TemplateResult {
   const { event } = entry;
   const known = context.contact?.merges.find((one) => one.mergeId === event.body.mergeId);
@@ -199,7 +211,7 @@ function merge(context: EntryContext, entry: Extract<Entry, { type: 'merge' }>):
           ? html`<span class="end"><button class="link" type="button" @click=${() => context.onUnmerge(event.body.mergeId)}>${t('timeline.unmerge')}</button></span>`
           : html`<span class="end">${t('timeline.undone')}</span>`
       }</p>
-      <p class="d">${[who, event.body.reason].filter(Boolean).join('. ')}</p>
+      <p class="d">${[who, mergeReason(event)].filter(Boolean).join('. ')}</p>
     </div>
   </li>`;
 }

@@ -96,7 +96,9 @@ export function layOutPicture(
     shapes: channels.flatMap((channel, index) => {
       const own = marks.filter((mark) => mark.channel === channel);
       const y = measure.rows[index] ?? 0;
-      return options.style === 'wide' ? stack(own, x, y) : gather(own, x, y, measure.gatherPx);
+      return options.style === 'wide'
+        ? stack(own, x, y, inside ? x(options.now) : options.width)
+        : gather(own, x, y, measure.gatherPx);
     }),
     window,
     nowX: inside ? clamp(x(options.now)) : null,
@@ -134,7 +136,7 @@ function gather(marks: readonly Mark[], x: (at: Date) => number, y: number, gap:
 }
 
 /** On the wide page: a mark an event, stacked by three round the baseline. */
-function stack(marks: readonly Mark[], x: (at: Date) => number, y: number): PictureShape[] {
+function stack(marks: readonly Mark[], x: (at: Date) => number, y: number, end: number): PictureShape[] {
   const columnWidth = 7;
   const columns: { x: number; marks: Mark[] }[] = [];
   for (const mark of inTime(marks)) {
@@ -147,6 +149,13 @@ function stack(marks: readonly Mark[], x: (at: Date) => number, y: number): Pict
         x: last ? Math.max(at, last.x + (mark.channel === 'phone' ? 5 : columnWidth)) : at,
         marks: [mark],
       });
+  }
+  // A busy day needs more room than a day has: it takes it from the days before, never from those to come.
+  let limit = end;
+  for (const column of columns.toReversed()) {
+    if (column.x <= limit) break;
+    column.x = limit;
+    limit -= columnWidth;
   }
   return columns.flatMap((column) =>
     column.marks.map((mark, index) => {

@@ -273,7 +273,8 @@ class Story extends View {
     for (const entry of scroller.querySelectorAll<HTMLElement>('.ev[data-at]')) {
       const box = entry.getBoundingClientRect();
       if (box.bottom < top + 30) continue;
-      if (box.top > bottom) break;
+      // Its first line must be in sight, not its upper edge alone.
+      if (box.top + 20 > bottom) break;
       to ??= entry.dataset.at;
       from = entry.dataset.at;
     }

@@ -118,6 +118,19 @@ describe('the year picture', () => {
     expect(lay('pane').shapes.length).toBeLessThan(yearPicture.marks.length);
   });
 
+  test('gives a busy day room from the days before, never from those to come', () => {
+    const marks = Array.from({ length: 12 }, (_, index) => ({
+      id: `m${index}`,
+      at: new Date(now.getTime() - index * 60_000).toISOString(),
+      channel: 'chat' as const,
+      direction: 'in' as const,
+    }));
+    const { shapes, nowX } = layOutPicture(marks, range, { width: 900, style: 'wide', now, window: null });
+    expect(shapes).toHaveLength(12);
+    expect(new Set(shapes.map(({ x, y }) => `${x} ${y}`)).size, 'none hides another').toBe(12);
+    for (const { x } of shapes) expect(x).toBeLessThanOrEqual((nowX ?? 0) + 0.001);
+  });
+
   test('is hollow only where everything came from us', () => {
     for (const shape of lay('pane').shapes)
       expect(shape.out).toBe(shape.marks.every((mark) => mark.direction !== 'in'));
