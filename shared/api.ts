@@ -301,6 +301,6 @@ export interface TimelinePicture {
     talkSeconds?: number;
   }[];
   counts: { all: number; chat: number; email: number; phone: number; note: number; change: number };
-  /** Years before this one in which something happened. */
+  /** The years in which something happened before `from`, the newest first. */
   years: number[];
 }

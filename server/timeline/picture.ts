@@ -64,10 +64,10 @@ async function readCounts(filter: Filter): Promise<TimelinePicture['counts']> {
   return { all, chat, email, phone, note, change };
 }
 
-/** Years before the one that `from` lies in, the newest first. */
+/** The years in which something happened before `from`, the newest first. */
 async function readYears(filter: Filter, from: Date): Promise<number[]> {
   const years: number[] = [];
-  let before = new Date(Date.UTC(from.getUTCFullYear(), 0, 1));
+  let before = from;
   while (years.length < oldestYears) {
     const newest = await EventModel.findOne(
       { $and: [filter, isContent, { occurredAt: { $lt: before } }] },

@@ -208,6 +208,11 @@ describe('reading a timeline', () => {
     ]);
     expect(picture.counts).toEqual({ all: 5, chat: 3, email: 0, phone: 0, note: 1, change: 1 });
     expect(picture.years).toEqual([2023]);
+    const since = await readPicture(scope, contactId, {
+      from: '2026-01-03T00:00:00.000Z',
+      to: '2027-01-02T00:00:00.000Z',
+    });
+    expect(since.years, 'a year that began before the picture does').toEqual([2026, 2023]);
   });
 });
 
