@@ -63,10 +63,17 @@ function put(file: { synced: Buffer; length: number }, offset: number, data: Buf
   file.length = Math.max(file.length, end);
 }
 
-export function createDisk(entries: Entry[]): Disk {
+/** A disk, empty or with what was safely on it before the record begins. */
+export function createDisk(entries: Entry[], before = new Map<string, Buffer>()): Disk {
   /** Folders and files by the names that processes see; and by those that a power loss leaves. */
   const files = new Map<string, File>();
   const kept = new Map<string, File>();
+  const empty = (): File => ({ synced: Buffer.alloc(0), length: 0, pending: [] });
+  for (const [path, bytes] of before)
+    for (const names of [files, kept]) {
+      names.set(dirname(path), empty());
+      names.set(path, files.get(path) ?? { synced: Buffer.from(bytes), length: bytes.length, pending: [] });
+    }
   let unkept: { change: Name; file: File }[] = [];
 
   function rename(names: Map<string, File>, { change, path, to }: Name, file: File): void {
@@ -110,7 +117,9 @@ export function createDisk(entries: Entry[]): Disk {
     }
     if (entry.kind === 'name') {
       if (entry.failed || isEnd) return;
-      const file = files.get(entry.path) ?? { synced: Buffer.alloc(0), length: 0, pending: [] };
+      // Opened to be made where it was not: it was.
+      if (entry.change === 'made' && files.has(entry.path)) return;
+      const file = files.get(entry.path) ?? empty();
       rename(files, entry, file);
       unkept.push({ change: entry, file });
       return;

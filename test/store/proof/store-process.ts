@@ -9,6 +9,8 @@ export interface StoreProcess {
   pid: number;
   uri: string;
   socketPath: string;
+  /** The last of what it printed. */
+  said(): string;
   /** How it ended; null while it runs. */
   ended(): { code: number | null; signal: string | null } | null;
   /** `kill -9`, and the wait until it is gone. */
@@ -91,6 +93,7 @@ export async function startStore(folder: Folder, around: string[] = []): Promise
     pid,
     uri: uriOf(folder.socketPath),
     socketPath: folder.socketPath,
+    said: () => said,
     ended: () => end,
     async kill() {
       // The store itself, not what runs it: that ends with it, and has written its record by then.
