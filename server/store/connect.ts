@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import mongoose from 'mongoose';
 import { AppError } from '../../shared/errors.js';
+import type { ServeOptions } from './embedded/serve.js';
 import { own, ownerOf } from './owner.js';
 
 export interface Store {
@@ -70,11 +71,20 @@ const failureOf = (codeName: string, message: string): AppError => {
   return new AppError('store_unavailable', { problem: message.slice(0, 300) });
 };
 
-function startWorker(file: string, directory: string, socketPath: string): Promise<Worker> {
+function startWorker(
+  file: string,
+  directory: string,
+  socketPath: string,
+  options: ServeOptions,
+): Promise<Worker> {
+  const { onFailure, ...passed } = options;
   return new Promise((ready, reject) => {
-    const worker = new Worker(file, { workerData: { directory, socketPath } });
+    const worker = new Worker(file, { workerData: { directory, socketPath, options: passed } });
     worker.once('error', reject);
     worker.once('message', (message: { type: string; codeName?: string; message?: string }) => {
+      worker.on('message', (later: { type: string; message?: string }) => {
+        if (later.type === 'failure') onFailure?.(later.message);
+      });
       if (message.type === 'ready') ready(worker);
       else reject(failureOf(message.codeName ?? '', message.message ?? ''));
     });
@@ -98,13 +108,16 @@ const connect = (uri: string) =>
   });
 
 /** The embedded store on a directory, served on its socket. Ends with `close`. */
-export async function startEmbedded(dataDir: string): Promise<{ uri: string; close(): Promise<void> }> {
+export async function startEmbedded(
+  dataDir: string,
+  options: ServeOptions = {},
+): Promise<{ uri: string; close(): Promise<void> }> {
   const directory = join(resolve(dataDir), 'store');
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const socketPath = socketPathFor(directory);
   const release = own(directory, socketPath);
   try {
-    const worker = await startWorker(await workerFile(), directory, socketPath);
+    const worker = await startWorker(await workerFile(), directory, socketPath, options);
     return {
       uri: uriOf(socketPath),
       async close() {

@@ -1,4 +1,4 @@
-import type { Doc } from './values.js';
+import type { Doc } from './bson/types.js';
 
 /** An error as MongoDB words it: number, name, and labels that tell a driver what to do. */
 export class StoreError extends Error {
@@ -6,7 +6,8 @@ export class StoreError extends Error {
     readonly code: number,
     readonly codeName: string,
     message: string,
-    readonly extra: Doc = {},
+    /** Fields that go with the answer, `keyPattern` and the like. */
+    readonly extra: Readonly<Record<string, unknown>> = {},
     readonly labels: string[] = [],
   ) {
     super(message);
@@ -47,18 +48,14 @@ export const noSuchTransaction = (number: string) =>
 export const cursorNotFound = (id: string) =>
   new StoreError(43, 'CursorNotFound', `cursor id ${id} not found`);
 
-type Fields = Doc | ReadonlyMap<string, unknown>;
-const entriesOf = (fields: Fields): [string, unknown][] =>
-  fields instanceof Map ? [...fields] : Object.entries(fields);
-
 export function duplicateKey(
   namespace: string,
   index: string,
-  keyPattern: Fields,
-  keyValue: Fields,
+  keyPattern: Doc,
+  keyValue: Doc,
   hasCollation = false,
 ): StoreError {
-  const shown = entriesOf(keyValue).map(
+  const shown = [...keyValue].map(
     ([name, value]) => `${name}: ${typeof value === 'string' ? `"${value}"` : String(value)}`,
   );
   return new StoreError(

@@ -1,138 +1,94 @@
-import { chmodSync, rmSync } from 'node:fs';
-import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { prepareFile } from './disk/file.js';
-import { type Answer, createEngine } from './engine.js';
-import { StoreError } from './errors.js';
-import { openStorage } from './storage.js';
-import { createFramer, encode, frame, type Request, readRequest } from './wire.js';
+import { openDatabase } from './engine/database.js';
+import { createDispatch } from './engine/dispatch.js';
+import { expire } from './engine/expiry.js';
+import { type Address, listen } from './server/listener.js';
+import { credentialsFor } from './server/scram.js';
 
-interface Waiting {
-  request: Request;
-  socket: Socket;
+/** One open data directory, served to drivers. */
+export interface Server {
+  /** The port that was given where `port: 0` was asked for. */
+  port: number | null;
+  /** A consistent copy of the data, taken while the store runs. */
+  backup(to: string): Promise<void>;
+  close(): Promise<void>;
 }
 
-const bytesOf = (answer: Answer): Buffer => (Buffer.isBuffer(answer) ? answer : encode(answer));
-
-/** A failure of the disk, as MongoDB words it. Nothing of the commit was written. */
-function diskFailure(error: unknown): StoreError {
-  const message = error instanceof Error ? error.message : String(error);
-  if (/no space|ENOSPC|EFBIG|MAP_FULL|too large/i.test(message))
-    return new StoreError(14031, 'OutOfDiskSpace', message);
-  return new StoreError(8, 'UnknownError', message);
+export interface ServeOptions {
+  /** Where to listen instead of the socket's path: loopback only, unless a password is set and `mayLeaveMachine` too. */
+  address?: Address;
+  /** Clients must prove it (SCRAM-SHA-256). */
+  password?: { user: string; password: string };
+  mayLeaveMachine?: boolean;
+  /** Fail points exist. Never in production. */
+  isTest?: boolean;
+  oplogBytes?: number;
+  now?: () => Date;
+  /** Told what should not have happened: the connection it happened on is closed. */
+  onFailure?: (error: unknown) => void;
 }
+
+const sweepMs = 5_000;
+const expiryMs = 60_000;
+
+/** The store's one file in its directory. */
+export const fileIn = (directory: string): string => join(directory, 'threadline.lmdb');
 
 /**
- * Serves a data directory on a Unix socket. Commands that arrived while the last commit was being synced share the next
- * one: their answers leave after it, and not before.
+ * Opens a data directory and serves it on a Unix socket.
+ *
+ * @throws StoreError `StoreTooNew`, `StoreCorrupt`; an Error of the system where the directory cannot be read or written
  */
 export async function serve(
   directory: string,
   socketPath: string,
-): Promise<{ close(): Promise<void>; backup(to: string): Promise<void> }> {
-  await prepareFile(join(directory, 'threadline.lmdb'));
-  const storage = openStorage(directory);
-  const engine = createEngine(storage, socketPath);
-  const sockets = new Set<Socket>();
-  let waiting: Waiting[] = [];
-  let scheduled = false;
-
-  const reply = ({ request, socket }: Waiting, answer: Answer) => {
-    if (!request.silent && !socket.destroyed) socket.write(frame(request, bytesOf(answer)));
-  };
-
-  /** One that must be alone: a transaction's commit, undone whole when a rival was first. */
-  function runAlone(one: Waiting): void {
-    try {
-      reply(
-        one,
-        storage.commit(() => engine.executeOrThrow(one.request.command)),
-      );
-    } catch (error) {
-      reply(one, engine.failure(error instanceof StoreError ? error : diskFailure(error)));
-    }
-  }
-
-  function runTogether(batch: Waiting[]): void {
-    try {
-      const answers = storage.commit(() => batch.map(({ request }) => engine.execute(request.command)));
-      for (const [at, one] of batch.entries()) reply(one, answers[at]!);
-    } catch (error) {
-      const answer = engine.failure(diskFailure(error));
-      for (const one of batch) reply(one, answer);
-    }
-  }
-
-  function runWaiting(): void {
-    scheduled = false;
-    const batch = waiting;
-    waiting = [];
-    let writes: Waiting[] = [];
-    const flush = () => {
-      if (writes.length > 0) runTogether(writes);
-      writes = [];
-    };
-    for (const one of batch) {
-      const { command } = one.request;
-      if (engine.needsCollection(command)) storage.commit(() => engine.makeCollection(command));
-      if (engine.isCommit(command)) {
-        flush();
-        runAlone(one);
-      } else if (engine.isWrite(command)) writes.push(one);
-      else {
-        // What came before on any connection is seen by what came after.
-        flush();
-        try {
-          reply(one, engine.execute(command));
-        } catch (error) {
-          reply(one, engine.failure(diskFailure(error)));
-        }
-      }
-    }
-    flush();
-  }
-
-  function accept(socket: Socket): void {
-    sockets.add(socket);
-    socket.setNoDelay(true);
-    const framer = createFramer((message) => {
-      waiting.push({ request: readRequest(message), socket });
-      if (!scheduled) {
-        scheduled = true;
-        setImmediate(runWaiting);
-      }
-    });
-    socket.on('data', (chunk) => {
-      try {
-        framer(chunk);
-      } catch {
-        // Not the protocol: there is nothing to answer, and what follows cannot be trusted.
-        socket.destroy();
-      }
-    });
-    socket.on('error', () => socket.destroy());
-    socket.on('close', () => sockets.delete(socket));
-  }
-
-  const server = createServer(accept);
-  const sweeper = setInterval(() => engine.sweep(), 5_000);
-  sweeper.unref();
-  rmSync(socketPath, { force: true });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(socketPath, resolve);
+  options: ServeOptions = {},
+): Promise<Server> {
+  await prepareFile(fileIn(directory));
+  const database = openDatabase({
+    path: fileIn(directory),
+    ...(options.now && { now: options.now }),
+    ...(options.oplogBytes !== undefined && { oplogBytes: options.oplogBytes }),
   });
-  chmodSync(socketPath, 0o600);
+  const credentials = options.password
+    ? credentialsFor(options.password.user, options.password.password)
+    : null;
+  const address = options.address ?? { path: socketPath };
+  let connections = (): number => 0;
+  const dispatch = createDispatch({
+    database,
+    credentials,
+    isTest: options.isTest ?? false,
+    server: {
+      name: 'path' in address ? address.path : `${address.host}:${address.port}`,
+      startedAt: database.now().getTime(),
+      credentials: credentials !== null,
+      connections: () => connections(),
+    },
+  });
+  const listener = await listen({
+    address,
+    handle: dispatch.handle,
+    onFailure: options.onFailure ?? (() => undefined),
+    needsPassword: credentials !== null,
+    ...(options.mayLeaveMachine !== undefined && { mayLeaveMachine: options.mayLeaveMachine }),
+  });
+  connections = listener.connections;
+  // What these cannot do now, a full disk perhaps, they do the next time.
+  const sweeper = setInterval(() => dispatch.sweep().catch(() => undefined), sweepMs);
+  const reaper = setInterval(() => expire(database).catch(() => undefined), expiryMs);
+  sweeper.unref();
+  reaper.unref();
   return {
-    backup: (to) => storage.backup(to),
+    port: listener.port,
+    backup: (to) => database.environment.copyTo(to),
     async close() {
       clearInterval(sweeper);
-      const closed = new Promise((resolve) => server.close(resolve));
-      for (const socket of sockets) socket.destroy();
-      await closed;
-      runWaiting();
-      await storage.close();
-      rmSync(socketPath, { force: true });
+      clearInterval(reaper);
+      await listener.close();
+      dispatch.close();
+      await database.close();
     },
   };
 }

@@ -1,12 +1,20 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { serve } from './serve.js';
+import { type ServeOptions, serve } from './serve.js';
 
 /** The store in a thread of its own: no scan, sort or commit holds up the server's sockets. */
 const port = parentPort;
 if (!port) throw new Error('this file runs as a worker thread');
-const { directory, socketPath } = workerData as { directory: string; socketPath: string };
+const { directory, socketPath, options } = workerData as {
+  directory: string;
+  socketPath: string;
+  options: ServeOptions;
+};
 try {
-  const server = await serve(directory, socketPath);
+  const server = await serve(directory, socketPath, {
+    ...options,
+    onFailure: (error) =>
+      port.postMessage({ type: 'failure', message: error instanceof Error ? error.stack : String(error) }),
+  });
   port.on('message', async (message: { type: string }) => {
     if (message.type !== 'close') return;
     await server.close();

@@ -1,5 +1,8 @@
-import { type Document, MongoClient, type MongoClientOptions } from 'mongodb';
+import { type Document, GridFSBucket, MongoClient, type MongoClientOptions, ReadPreference } from 'mongodb';
 import type { Entities } from './match.js';
+
+/** Raised for what this driver does not have; the test is then listed with it as the reason. */
+export class DriverLacks extends Error {}
 
 export interface ObservedEvent {
   type: 'command' | 'cmap' | 'sdam';
@@ -53,6 +56,23 @@ interface ObservedClient {
   checkedOut: number;
 }
 
+/** An event as it was: the driver goes on changing the command it sent. Maps, as it keeps orders, become documents. */
+function kept(value: unknown): Document {
+  const copy = (one: unknown): unknown => {
+    if (one instanceof Map) return copy(Object.fromEntries(one));
+    if (Array.isArray(one)) return one.map(copy);
+    const kind = typeof one === 'object' && one !== null ? one.constructor?.name : '';
+    const isPlain = ['Object', 'ReadConcern', 'WriteConcern'].includes(kind ?? '');
+    return isPlain
+      ? Object.fromEntries(Object.entries(one as Document).map(([name, inner]) => [name, copy(inner)]))
+      : one;
+  };
+  const event = value as Document;
+  const copied: Document = Object.create(Object.getPrototypeOf(event) as object) as Document;
+  for (const [name, inner] of Object.entries(event)) copied[name] = copy(inner);
+  return copied;
+}
+
 /** Everything that a test file names: clients, databases, collections, sessions, cursors, saved results. */
 export function createEntityMap(uri: string) {
   const values = new Map<string, unknown>();
@@ -102,12 +122,21 @@ export function createEntityMap(uri: string) {
               Object.keys(record.command ?? record.reply ?? {}).length === 0);
           if (!spec.observeSensitiveCommands && (sensitive.has(command) || isSpeculative)) return;
         }
-        observed.events.push({ type, name, event: record });
+        observed.events.push({ type, name, event: kept(record) });
       });
     }
     clients.set(spec.id as string, observed);
     values.set(spec.id as string, client);
+    await connect(client);
+  }
+
+  /** To a set of one: a client that prefers secondaries would wait for one before it does anything. */
+  async function connect(client: MongoClient): Promise<void> {
+    const options = (client as unknown as { s: { options: { readPreference: ReadPreference } } }).s.options;
+    const preferred = options.readPreference;
+    options.readPreference = ReadPreference.primary;
     await client.connect();
+    options.readPreference = preferred;
   }
 
   async function create(specs: Document[]): Promise<void> {
@@ -122,9 +151,16 @@ export function createEntityMap(uri: string) {
         const database = get(spec.database) as ReturnType<MongoClient['db']>;
         values.set(id, database.collection(spec.collectionName, spec.collectionOptions));
       } else if (kind === 'session') {
+        if (spec.sessionOptions?.snapshotTime !== undefined)
+          throw new DriverLacks('session option snapshotTime');
         const session = (get(spec.client) as MongoClient).startSession(spec.sessionOptions);
         values.set(id, session);
         lsids.set(id, session.id);
+      } else if (kind === 'bucket') {
+        values.set(
+          id,
+          new GridFSBucket(get(spec.database) as ReturnType<MongoClient['db']>, spec.bucketOptions),
+        );
       } else throw new Error(`entities of kind ${kind} are not supported`);
     }
   }

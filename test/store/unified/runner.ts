@@ -9,10 +9,10 @@ import {
   MongoError,
   MongoServerError,
 } from 'mongodb';
-import { createEntityMap, type EntityMap } from './entities.js';
+import { createEntityMap, DriverLacks, type EntityMap } from './entities.js';
 import type { CollectionData, ExpectedEvents, Operation, SpecFile, SpecTest } from './format.js';
 import { match } from './match.js';
-import { DriverLacks, eventView, perform } from './operations.js';
+import { eventView, perform } from './operations.js';
 
 export { DriverLacks };
 
@@ -34,12 +34,12 @@ async function load(internal: MongoClient, data: CollectionData[]): Promise<void
 
 function checkError(error: unknown, expected: Document, entities: EntityMap): void {
   assert.ok(error instanceof Error, 'an error');
-  const labels = (name: string) => error instanceof MongoError && error.hasErrorLabel(name);
-  const server =
-    error instanceof MongoServerError ? error : error instanceof MongoClientBulkWriteError ? error : null;
-  const cause = (error as { cause?: unknown }).cause;
+  const { cause } = error as { cause?: unknown };
+  const labels = (name: string) =>
+    [error, cause].some((one) => one instanceof MongoError && one.hasErrorLabel(name));
+  const server = error instanceof MongoServerError ? error : null;
   const response = (
-    error instanceof MongoServerError ? error : cause instanceof MongoServerError ? cause : null
+    cause instanceof MongoServerError ? cause : error instanceof MongoServerError ? error : null
   ) as MongoServerError | null;
   if (expected.isClientError !== undefined) {
     // Errors of the network count as the client's, too.
@@ -77,7 +77,8 @@ function checkError(error: unknown, expected: Document, entities: EntityMap): vo
         modifiedCount: error.modifiedCount,
         upsertedCount: error.upsertedCount,
         upsertedIds: error.upsertedIds,
-        insertedIds: error.insertedIds,
+        // The driver names the ids of all that were to be inserted, whether they were or not.
+        insertedIds: error.insertedCount === 0 ? {} : error.insertedIds,
       },
       entities,
     );
@@ -87,6 +88,11 @@ function checkError(error: unknown, expected: Document, entities: EntityMap): vo
     error instanceof MongoClientBulkWriteError &&
     error.partialResult
   ) {
+    // The driver's partial result of a bulk write of which nothing succeeded has only zeros: the format calls it unset.
+    const counts = error.partialResult;
+    const succeeded =
+      counts.insertedCount + counts.upsertedCount + counts.matchedCount + counts.deletedCount > 0;
+    if (!succeeded && '$$unsetOrMatches' in expected.expectResult) return;
     const asObject = (map: unknown) => (map instanceof Map ? Object.fromEntries(map) : map);
     const partial = error.partialResult;
     match(
@@ -164,16 +170,17 @@ export async function runTest(
 ): Promise<void> {
   const entities = createEntityMap(uri);
   const failPoints = new Set<string>();
-  const run = async (operation: Operation): Promise<void> => {
+  /** `isInCallback`: of a transaction, whose driver must see each error to act on it. */
+  const run = async (operation: Operation, isInCallback = false): Promise<void> => {
     let result: unknown;
     try {
       result = await perform(operation, context);
     } catch (error) {
       if (error instanceof DriverLacks || operation.object === 'testRunner') throw error;
-      if (operation.ignoreResultAndError) return;
+      if (operation.ignoreResultAndError && !isInCallback) return;
       if (!operation.expectError) throw error;
       checkError(error, operation.expectError, entities);
-      // Inside a transaction's callback the driver must see the error to act on it.
+      if (isInCallback) throw error;
       return;
     }
     if (operation.ignoreResultAndError) return;
@@ -189,8 +196,8 @@ export async function runTest(
     if (file.initialData) await load(internal, file.initialData);
     if (file.createEntities) await entities.create(file.createEntities);
     for (const operation of test.operations) await run(operation);
-    await entities.endSessions();
     for (const expectation of test.expectEvents ?? []) checkEvents(expectation, entities);
+    await entities.endSessions();
     if (test.outcome) await checkOutcome(internal, test.outcome, entities);
   } finally {
     for (const name of failPoints)

@@ -1,0 +1,334 @@
+import { decode } from '../bson/decode.js';
+import { encode } from '../bson/encode.js';
+import type { Doc, Value } from '../bson/types.js';
+import { duplicateKey, StoreError } from '../errors.js';
+import { directedKey, isCut } from '../index/key.js';
+import { indexValuesAt } from '../values/path.js';
+import { type Catalog, type Collection, type Index, namespaceOf } from './catalog.js';
+import { read, readEntries, readKeys, remove, type Snapshot, type Table, write } from './environment.js';
+import { ChecksumError, dictionaryOf, pack, unpack } from './record.js';
+
+/**
+ * Documents and their index entries. A document lies under its record's number; an index entry is the key's bytes,
+ * followed by the record's number where several documents may share a key, else with it as the value.
+ */
+
+const numberBytes = 6;
+const empty = Buffer.alloc(0);
+/** So many documents tell what a collection's documents have in common. */
+const dictionaryAfter = 64;
+const chunk = 256;
+const largestDocument = 16 * 1024 * 1024;
+
+export function recordKey(record: number): Buffer {
+  const key = Buffer.allocUnsafe(numberBytes);
+  key.writeUIntBE(record, 0, numberBytes);
+  return key;
+}
+
+const numberAtEnd = (bytes: Buffer): number => bytes.readUIntBE(bytes.length - numberBytes, numberBytes);
+
+/** A document as it was found; decoded when somebody looks into it. */
+export class Found {
+  #doc: Doc | null;
+  #raw: Buffer | null;
+  constructor(
+    readonly record: number,
+    raw: Buffer | null,
+    doc: Doc | null = null,
+  ) {
+    this.#raw = raw;
+    this.#doc = doc;
+  }
+  get raw(): Buffer {
+    this.#raw ??= encode(this.#doc!);
+    return this.#raw;
+  }
+  get doc(): Doc {
+    this.#doc ??= decode(this.#raw!);
+    return this.#doc;
+  }
+}
+
+function open(catalog: Catalog, collection: Collection, record: number, stored: Buffer): Buffer {
+  try {
+    return unpack(stored, {
+      get: (id) =>
+        collection.dictionary?.id === id ? collection.dictionary.prepared : catalog.dictionary(id),
+    });
+  } catch (error) {
+    if (!(error instanceof ChecksumError || error instanceof StoreError || error instanceof Error))
+      throw error;
+    throw new StoreError(
+      5002,
+      'StoreCorrupt',
+      `store_corrupt: ${namespaceOf(collection)}, record ${record}: ${error.message}`,
+    );
+  }
+}
+
+/** @throws StoreError `StoreCorrupt` when what lies there is not what was written */
+export function readRecord(
+  catalog: Catalog,
+  collection: Collection,
+  record: number,
+  snapshot: Snapshot | null,
+): Found | null {
+  const stored = read(collection.records, recordKey(record), snapshot);
+  return stored ? new Found(record, open(catalog, collection, record, stored)) : null;
+}
+
+/** Where a long reading stands: its snapshot may be another after a pause. */
+export interface Reader {
+  readonly snapshot: Snapshot | null;
+}
+
+/** All documents, in the order they were first written, or against it. */
+export function* scanRecords(
+  catalog: Catalog,
+  collection: Collection,
+  reader: Reader,
+  reverse = false,
+): Generator<Found> {
+  let last: Buffer | null = null;
+  let limit = 16;
+  for (;;) {
+    const entries = readEntries(
+      collection.records,
+      { ...(last && { start: last, after: true }), reverse, limit },
+      reader.snapshot,
+    );
+    for (const { key, value } of entries) {
+      const record = numberAtEnd(key);
+      yield new Found(record, open(catalog, collection, record, value));
+    }
+    if (entries.length < limit) return;
+    last = Buffer.from(entries.at(-1)!.key);
+    limit = chunk;
+  }
+}
+
+export interface KeyRange {
+  start: Buffer;
+  /** Left out; null: to the end. */
+  end: Buffer | null;
+}
+
+export interface Entry {
+  key: Buffer;
+  record: number;
+}
+
+function entriesOf(index: Index, range: Parameters<typeof readKeys>[1], snapshot: Snapshot | null): Entry[] {
+  if (index.unique)
+    return readEntries(index.table, range, snapshot).map(({ key, value }) => ({
+      key,
+      record: numberAtEnd(value),
+    }));
+  return readKeys(index.table, range, snapshot).map((key) => ({
+    key: key.subarray(0, key.length - numberBytes),
+    record: numberAtEnd(key),
+  }));
+}
+
+/** The entries of a range in the index's order, or against it. */
+export function* scanIndex(
+  index: Index,
+  range: KeyRange,
+  reverse: boolean,
+  reader: Reader,
+): Generator<Entry> {
+  let bounds = reverse
+    ? {
+        ...(range.end && { start: range.end, after: true }),
+        ...(range.start.length > 0 && { end: range.start, through: true }),
+        reverse: true,
+      }
+    : { ...(range.start.length > 0 && { start: range.start }), ...(range.end && { end: range.end }) };
+  let limit = 16;
+  for (;;) {
+    const entries = entriesOf(index, { ...bounds, limit }, reader.snapshot);
+    yield* entries;
+    if (entries.length < limit) return;
+    const { key, record } = entries.at(-1)!;
+    const last = index.unique ? key : Buffer.concat([key, recordKey(record)]);
+    bounds = { ...bounds, start: Buffer.from(last), after: true };
+    limit = chunk;
+  }
+}
+
+/** The keys under which a document stands in an index: one, or one an element of an array. */
+export function keysOf(index: Index, doc: Doc): Buffer[] {
+  if (!index.admits(doc)) return [];
+  const { fields } = index;
+  if (fields.length === 1 && fields[0]!.path.length === 1) {
+    const value = doc.get(fields[0]!.name);
+    if (!Array.isArray(value)) return [directedKey(value, fields[0]!.direction, index.collate)];
+  }
+  let keys: Buffer[][] = [[]];
+  let arrays = 0;
+  for (const { path, direction } of fields) {
+    const values = indexValuesAt(doc, path);
+    const parts =
+      values.length === 1
+        ? [directedKey(values[0], direction, index.collate)]
+        : distinct(values.map((value) => directedKey(value, direction, index.collate)));
+    if (parts.length > 1) arrays += 1;
+    if (arrays > 1 && parts.length > 1) throw parallelArrays(index);
+    keys =
+      parts.length === 1
+        ? keys.map((key) => [...key, parts[0]!])
+        : keys.flatMap((key) => parts.map((part) => [...key, part]));
+  }
+  return keys.map((parts) => (parts.length === 1 ? parts[0]! : Buffer.concat(parts)));
+}
+
+const parallelArrays = (index: Index) =>
+  new StoreError(
+    171,
+    'CannotIndexParallelArrays',
+    `cannot index parallel arrays ${index.fields.map(({ name }) => `[${name}]`).join(' ')}`,
+  );
+
+function distinct(keys: Buffer[]): Buffer[] {
+  const seen = new Map(keys.map((key) => [key.toString('latin1'), key]));
+  return [...seen.values()];
+}
+
+/**
+ * Whether an array lies on an index's way through a document, or a value so long that its key was cut: either way an
+ * entry's place does not tell the document's.
+ */
+function isMultikey(index: Index, doc: Doc): boolean {
+  return index.fields.some(({ path }) => {
+    let at: Value | undefined = doc;
+    for (const step of path) {
+      at = at instanceof Map ? at.get(step) : undefined;
+      if (Array.isArray(at)) return true;
+    }
+    return isCut(at, index.collate);
+  });
+}
+
+/** Whether an update left everything alone that an index reads: then its entries stand as they are. */
+export const isUntouched = (index: Index, before: Doc, after: Doc): boolean =>
+  !index.partial && index.fields.every(({ path }) => before.get(path[0]!) === after.get(path[0]!));
+
+/** The record that holds a unique key. */
+export function holderOf(index: Index, key: Buffer, snapshot: Snapshot | null): number | undefined {
+  const value = read(index.table, key, snapshot);
+  return value ? numberAtEnd(value) : undefined;
+}
+
+export const clash = (collection: Collection, index: Index, doc: Doc): StoreError =>
+  duplicateKey(
+    namespaceOf(collection),
+    index.name,
+    index.key,
+    new Map(index.fields.map(({ name, path }) => [name, valueFor(doc, path)])),
+    index.collate !== undefined,
+  );
+
+function valueFor(doc: Doc, path: string[]): Value {
+  let at: Value | undefined = doc;
+  for (const step of path) {
+    at = at instanceof Map ? at.get(step) : undefined;
+    if (at === undefined) return null;
+  }
+  return at ?? null;
+}
+
+/**
+ * Writes a document and its index entries, inside a commit; nothing is written when a unique key is another's.
+ *
+ * @throws StoreError `DuplicateKey` (11000)
+ */
+export function putRecord(
+  catalog: Catalog,
+  collection: Collection,
+  record: number,
+  doc: Doc,
+  before: Doc | null,
+  raw: Buffer = encode(doc),
+): void {
+  if (raw.length > largestDocument)
+    throw new StoreError(
+      10334,
+      'BSONObjectTooLarge',
+      `object to insert too large. size in bytes: ${raw.length}, max size: ${largestDocument}`,
+    );
+  const changes: { index: Index; now: Buffer[]; old: Buffer[] }[] = [];
+  for (const index of collection.indexes) {
+    if (before && isUntouched(index, before, doc)) continue;
+    const now = keysOf(index, doc);
+    const old = before ? keysOf(index, before) : [];
+    if (index.unique)
+      for (const key of now) {
+        const holder = holderOf(index, key, null);
+        if (holder !== undefined && holder !== record) throw clash(collection, index, doc);
+      }
+    changes.push({ index, now, old });
+  }
+  const { dictionary } = collection;
+  write(collection.records, recordKey(record), pack(raw, dictionary ?? undefined));
+  let isChanged = false;
+  for (const { index, now, old } of changes) {
+    if (!index.multikey && isMultikey(index, doc)) {
+      index.multikey = true;
+      isChanged = true;
+    }
+    moveEntries(index, record, now, old);
+  }
+  if (isChanged) catalog.save(collection);
+  if (!dictionary && record === dictionaryAfter) adoptDictionary(catalog, collection);
+}
+
+function moveEntries(index: Index, record: number, now: Buffer[], old: Buffer[]): void {
+  const number = recordKey(record);
+  for (const key of old) {
+    if (now.some((one) => one.equals(key))) continue;
+    remove(index.table, index.unique ? key : Buffer.concat([key, number]));
+  }
+  for (const key of now) {
+    if (old.some((one) => one.equals(key))) continue;
+    if (index.unique) write(index.table, key, number);
+    else write(index.table, Buffer.concat([key, number]), empty);
+  }
+}
+
+function adoptDictionary(catalog: Catalog, collection: Collection): void {
+  const samples = readEntries(collection.records, { reverse: true, limit: 24 }, null).map(({ key, value }) =>
+    Buffer.from(open(catalog, collection, numberAtEnd(key), value)),
+  );
+  const bytes = dictionaryOf(samples);
+  if (bytes.length > 0) catalog.adopt(collection, bytes);
+}
+
+export function removeRecord(collection: Collection, record: number, doc: Doc): void {
+  remove(collection.records, recordKey(record));
+  for (const index of collection.indexes) moveEntries(index, record, [], keysOf(index, doc));
+}
+
+export function takeRecord(collection: Collection): number {
+  collection.nextRecord += 1;
+  return collection.nextRecord - 1;
+}
+
+/** Fills a new index from what its collection holds, inside a commit. @throws StoreError `DuplicateKey` */
+export function fillIndex(catalog: Catalog, collection: Collection, index: Index): void {
+  for (const { record, doc } of scanRecords(catalog, collection, { snapshot: null })) {
+    const keys = keysOf(index, doc);
+    if (index.unique)
+      for (const key of keys) {
+        const holder = holderOf(index, key, null);
+        if (holder !== undefined && holder !== record) throw clash(collection, index, doc);
+      }
+    if (isMultikey(index, doc)) index.multikey = true;
+    moveEntries(index, record, keys, []);
+  }
+  catalog.save(collection);
+}
+
+/** How many entries a table has, as of the last commit. */
+export const countOf = (table: Table): number =>
+  (table.db.getStats() as { entryCount?: number }).entryCount ?? 0;

@@ -1,0 +1,90 @@
+import { Binary } from 'bson';
+import type { Plain } from '../bson/encode.js';
+import type { Doc, Value } from '../bson/types.js';
+import { type Collection, namespaceOf } from '../disk/catalog.js';
+import { describe } from '../update/describe.js';
+import type { Database } from './database.js';
+import type { Session } from './sessions.js';
+
+/** What happened, as the oplog keeps it: enough to tell a change stream's reader what MongoDB would. */
+
+export type Change =
+  | { kind: 'insert'; collection: Collection; after: Doc }
+  | {
+      kind: 'update' | 'replace';
+      collection: Collection;
+      before: Doc;
+      after: Doc;
+      /** The paths that operators changed. */
+      touched: readonly (readonly string[])[];
+    }
+  | { kind: 'delete'; collection: Collection; before: Doc }
+  | {
+      kind: 'create' | 'drop' | 'dropDatabase' | 'rename' | 'createIndexes' | 'dropIndexes' | 'modify';
+      db: string;
+      name: string;
+      uuid: Buffer | null;
+      detail: Plain;
+    };
+
+/** Where a change comes from, for readers who ask which transaction it was. */
+export interface Origin {
+  session: Session | null;
+  number: bigint | null;
+}
+
+const keeps = (collection: Collection): boolean => {
+  const images = collection.options.get('changeStreamPreAndPostImages');
+  return images instanceof Map && images.get('enabled') === true;
+};
+
+const idOf = (doc: Doc): Value => doc.get('_id') ?? null;
+
+/** Adds a change to the commit that runs. */
+export function record(database: Database, change: Change, origin: Origin): void {
+  const common = {
+    wall: database.now(),
+    ...(origin.session && origin.number !== null && { lsid: origin.session.id, txn: origin.number }),
+  };
+  if (!('collection' in change)) {
+    database.oplog.add({
+      op: change.kind,
+      ns: `${change.db}.${change.name}`,
+      ...(change.uuid && { ui: new Binary(change.uuid, 4) }),
+      o: change.detail,
+      ...common,
+    });
+    return;
+  }
+  const { collection } = change;
+  const images = keeps(collection);
+  const head = {
+    op: change.kind,
+    ns: namespaceOf(collection),
+    ui: new Binary(collection.uuid, 4),
+    ...common,
+  };
+  switch (change.kind) {
+    case 'insert':
+      database.oplog.add({ ...head, k: idOf(change.after), o: change.after });
+      return;
+    case 'delete':
+      database.oplog.add({ ...head, k: idOf(change.before), ...(images && { pre: change.before }) });
+      return;
+    case 'replace':
+      database.oplog.add({
+        ...head,
+        k: idOf(change.after),
+        o: change.after,
+        ...(images && { pre: change.before }),
+      });
+      return;
+    case 'update':
+      database.oplog.add({
+        ...head,
+        k: idOf(change.after),
+        d: { ...describe(change.before, change.after, change.touched) },
+        ...(images && { pre: change.before, post: change.after }),
+      });
+  }
+}

@@ -1,0 +1,169 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import {
+  clear,
+  type Environment,
+  openEnvironment,
+  read,
+  readEntries,
+  readKeys,
+  write,
+} from '../../../server/store/embedded/disk/environment.js';
+import { LockedError, own, ownerOf } from '../../../server/store/embedded/disk/lock.js';
+
+let directory: string;
+let environment: Environment;
+const key = (...bytes: number[]) => Buffer.from(bytes);
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'store-disk-'));
+  environment = openEnvironment(join(directory, 'a.lmdb'));
+});
+afterEach(async () => {
+  await environment.close();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+describe('a commit', () => {
+  it('is read by those who begin after it, and not by those who began before', async () => {
+    const table = environment.table('t');
+    const before = environment.snapshot();
+    await environment.commit(() => write(table, key(1), key(7)));
+    const after = environment.snapshot();
+    expect(read(table, key(1), before)).toBeUndefined();
+    expect(read(table, key(1), after)).toEqual(key(7));
+    before.done();
+    after.done();
+  });
+
+  it('is undone whole by what its work throws', async () => {
+    const table = environment.table('t');
+    const failed = environment.commit(() => {
+      write(table, key(1), key(1));
+      environment.table('new');
+      throw new Error('no');
+    });
+    await expect(failed).rejects.toThrow('no');
+    const snapshot = environment.snapshot();
+    expect(read(table, key(1), snapshot)).toBeUndefined();
+    snapshot.done();
+    await environment.commit(() => write(environment.table('new'), key(2), key(2)));
+  });
+
+  it('survives closing, with the tables that it made', async () => {
+    await environment.commit(() => write(environment.table('made'), key(3), key(4)));
+    await environment.close();
+    environment = openEnvironment(join(directory, 'a.lmdb'));
+    const table = environment.table('made');
+    const snapshot = environment.snapshot();
+    expect(read(table, key(3), snapshot)).toEqual(key(4));
+    snapshot.done();
+  });
+
+  it('leaves a snapshot as it was while tables are made and emptied', async () => {
+    const table = environment.table('t');
+    await environment.commit(() => write(table, key(1), key(1)));
+    const snapshot = environment.snapshot();
+    await environment.commit(() => clear(table));
+    await environment.commit(() => write(environment.table('other'), key(1), key(9)));
+    expect(read(table, key(1), snapshot)).toEqual(key(1));
+    snapshot.done();
+  });
+});
+
+describe('a range', () => {
+  const keys = (range: object) => {
+    const snapshot = environment.snapshot();
+    try {
+      return readKeys(environment.table('t'), { limit: 100, ...range }, snapshot).map(([first]) => first);
+    } finally {
+      snapshot.done();
+    }
+  };
+
+  it('takes in or leaves out its ends, both ways', async () => {
+    const table = environment.table('t');
+    await environment.commit(() => {
+      for (const at of [10, 20, 30, 40, 50]) write(table, key(at, 1), key(at));
+    });
+    expect(keys({ start: key(20, 1), end: key(40, 1) })).toEqual([20, 30]);
+    expect(keys({ start: key(20, 1), end: key(40, 1), after: true, through: true })).toEqual([30, 40]);
+    expect(keys({ start: key(40, 1), end: key(20, 1), reverse: true, through: true })).toEqual([40, 30, 20]);
+    expect(
+      keys({ start: key(45), end: key(15), reverse: true, after: true, through: true, limit: 2 }),
+    ).toEqual([40, 30]);
+    expect(keys({ start: key(0) })).toEqual([10, 20, 30, 40, 50]);
+    const snapshot = environment.snapshot();
+    const entries = readEntries(table, { start: key(0), limit: 2 }, snapshot);
+    snapshot.done();
+    expect(entries.map(({ value }) => value[0])).toEqual([10, 20]);
+  });
+});
+
+describe('a full disk', () => {
+  it('fails the commit, keeps what was acknowledged, and takes writes again when there is room', () => {
+    // A limit on the size of files stands for the full disk; the child lifts it again as the operator frees space.
+    const script = join(directory, 'full.mjs');
+    const root = join(import.meta.dirname, '../../..');
+    writeFileSync(
+      script,
+      `import { build } from '${root}/node_modules/esbuild/lib/main.js';
+       await build({ entryPoints: ['${root}/server/store/embedded/disk/environment.ts'], bundle: true, format: 'esm',
+         platform: 'node', packages: 'external', outfile: '${root}/.cache/environment-under-test.mjs' });
+       process.on('SIGXFSZ', () => {});
+       const { openEnvironment, write, read } = await import('${root}/.cache/environment-under-test.mjs');
+       const { spawnSync } = await import('node:child_process');
+       const limit = (bytes) => spawnSync('prlimit', ['--pid', String(process.pid), '--fsize=' + bytes + ':']);
+       const environment = openEnvironment('${directory}/full.lmdb');
+       const table = environment.table('t');
+       const key = (n) => { const k = Buffer.alloc(4); k.writeUInt32BE(n); return k; };
+       const kept = [];
+       limit(2_000_000);
+       let failures = 0, at = 0, kind = '';
+       while (failures < 3) {
+         const n = at++;
+         try { await environment.commit(() => write(table, key(n), Buffer.alloc(20_000, n))); kept.push(n); }
+         catch (error) { failures += 1; kind = error.name + ' ' + error.kind; }
+       }
+       limit('unlimited');
+       await environment.commit(() => write(table, key(1_000_000), Buffer.alloc(100_000)));
+       const snapshot = environment.snapshot();
+       const lost = kept.filter((n) => read(table, key(n), snapshot)?.[0] !== (n & 255));
+       console.log(JSON.stringify({ kept: kept.length, lost: lost.length, kind, resumed: read(table, key(1_000_000), snapshot).length }));
+       await environment.close();`,
+    );
+    const child = spawnSync(process.execPath, [script], { encoding: 'utf8', timeout: 25_000 });
+    expect(child.signal, child.stderr).toBeNull();
+    const seen = JSON.parse(child.stdout.trim().split('\n').at(-1) ?? '{}');
+    expect(seen).toMatchObject({
+      lost: 0,
+      kind: expect.stringMatching(/DiskError (full|failed)/),
+      resumed: 100_000,
+    });
+    expect(seen.kept).toBeGreaterThan(10);
+  });
+});
+
+describe('a data directory', () => {
+  it('has one owner, who is named to the second', () => {
+    const release = own(directory, '/tmp/x.sock');
+    expect(ownerOf(directory)).toMatchObject({ pid: process.pid, socketPath: '/tmp/x.sock' });
+    expect(() => own(directory, '/tmp/y.sock')).toThrow(LockedError);
+    expect(() => own(directory, '/tmp/y.sock')).toThrow(String(process.pid));
+    release();
+    expect(ownerOf(directory)).toBeNull();
+  });
+
+  it('is taken over from an owner that has died, whatever process has its pid now', () => {
+    writeFileSync(
+      join(directory, 'owner.json'),
+      JSON.stringify({ pid: process.pid, began: '1', socketPath: '' }),
+    );
+    own(directory, '/tmp/x.sock')();
+    writeFileSync(join(directory, 'owner.json'), '{"pid":');
+    own(directory, '/tmp/x.sock')();
+  });
+});
