@@ -32,6 +32,10 @@ const wholeNumber = (min: number, max: number, accepted: string) =>
     v.maxValue(max, accepted),
   );
 
+const origins = 'origins (https://pbx.example.com), with commas or spaces between them';
+const isOrigin = (text: string): boolean =>
+  URL.canParse(text) && /^https?:$/.test(new URL(text).protocol) && new URL(text).origin === text;
+
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 const publicUrl = 'an address that begins with http:// or https://, without a path';
 const port = 'a whole number from 0 to 65535 (0: any free port)';
@@ -121,6 +125,17 @@ export const variables = {
     description:
       'Name (authserv-id) of the mail host whose Authentication-Results header decides whether a sender is proved.',
   },
+  RECORDING_ORIGINS: {
+    schema: v.optional(
+      v.pipe(
+        v.string(),
+        v.transform((text) => [...new Set(text.split(/[\s,]+/).filter(Boolean))]),
+        v.check((list) => list.every(isOrigin), origins),
+      ),
+    ),
+    defaultText: 'none: recordings open in a page of their own',
+    description: 'Where recordings of calls lie: the console plays those, and its policy admits no other.',
+  },
   SECRET_KEY: {
     schema: v.optional(v.pipe(v.string(), v.minLength(32, 'at least 32 characters: openssl rand -hex 32'))),
     defaultText: 'generated once into `DATA_DIR/secret-key`',
@@ -164,6 +179,7 @@ export interface Settings {
   readonly mailFrom: string;
   /** Lower case. */
   readonly trustedAuthHost?: string;
+  readonly recordingOrigins: readonly string[];
   readonly trustProxy: number;
   readonly logLevel: (typeof logLevels)[number];
   readonly limits: 'on' | 'off';
@@ -229,6 +245,7 @@ function toSettings(parsed: v.InferOutput<typeof Environment>): Settings {
     ...(parsed.SMTP_URL !== undefined && { smtpUrl: parsed.SMTP_URL }),
     mailFrom: parsed.MAIL_FROM ?? `threadline@${new URL(origin).hostname}`,
     ...(parsed.TRUSTED_AUTH_HOST !== undefined && { trustedAuthHost: parsed.TRUSTED_AUTH_HOST }),
+    recordingOrigins: parsed.RECORDING_ORIGINS ?? [],
     trustProxy: parsed.TRUST_PROXY,
     logLevel: parsed.LOG_LEVEL,
     limits: parsed.LIMITS,

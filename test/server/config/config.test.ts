@@ -49,6 +49,15 @@ describe('configuration', () => {
     );
   });
 
+  it('reads a list of origins, each once', () => {
+    const RECORDING_ORIGINS = 'https://pbx.example.com, http://10.0.0.5:8088 https://pbx.example.com';
+    expect(parseSettings({ RECORDING_ORIGINS }).recordingOrigins).toEqual([
+      'https://pbx.example.com',
+      'http://10.0.0.5:8088',
+    ]);
+    expect(parseSettings({}).recordingOrigins).toEqual([]);
+  });
+
   it.each([
     ['PORT', '70000'],
     ['PORT', '3000 '],
@@ -63,6 +72,9 @@ describe('configuration', () => {
     ['MAIL_FROM', 'Shop <help@example.com>\r\nBcc: x@example.com'],
     ['TRUSTED_AUTH_HOST', 'mx example'],
     ['SECRET_KEY', 'short'],
+    ['RECORDING_ORIGINS', 'pbx.example.com'],
+    ['RECORDING_ORIGINS', 'https://pbx.example.com/recordings'],
+    ['RECORDING_ORIGINS', 'https://pbx.example.com; script-src *'],
     ['TRUST_PROXY', 'yes'],
     ['LOG_LEVEL', 'loud'],
   ])('refuses %s=%j and names the variable, what was found and what is accepted', (name, value) => {
