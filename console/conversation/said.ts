@@ -13,6 +13,8 @@ import { clock, exactTime, length, shortDate } from '../texts/time.js';
 import type { Item } from './items.js';
 import { renderText } from './text.js';
 import './file.js';
+import '../timeline/player.js';
+import { isPlayable } from '../timeline/player.js';
 
 /** What the parts of a conversation are drawn with. */
 export interface SaidContext {
@@ -137,7 +139,7 @@ export function callOutcome(event: EventOf<'call'>): TemplateResult {
   const { body } = event;
   const isGood = body.outcome === 'answered';
   return html`<span class="outcome ${isGood ? '' : 'miss'}">${isGood ? icon('check', 'xs') : nothing}${t(`outcome.${body.outcome}`)}</span
-    >${isGood ? (body.agent ? html`. ${event.direction === 'out' ? `${body.agent}.` : t('call.spoke', { name: body.agent })}` : nothing) : html`, ${t('call.rang', { time: length(body.ringSeconds) })}`}`;
+    >${isGood ? (body.agent ? html`. ${event.direction === 'out' ? `${body.agent}.` : t('call.spoke', { name: body.agent })}` : '.') : html`, ${t('call.rang', { time: length(body.ringSeconds) })}.`}`;
 }
 
 export function call(context: SaidContext, item: Extract<Item, { type: 'call' }>): TemplateResult {
@@ -148,7 +150,7 @@ export function call(context: SaidContext, item: Extract<Item, { type: 'call' }>
     <div>
       <p class="hd"><b>${callTitle(context.app, event)}</b>${at(event)}<span class="grow"></span><span class="num">${event.body.talkSeconds > 0 ? length(event.body.talkSeconds) : nothing}</span></p>
       <p class="d">${callOutcome(event)} ${number.anonymous ? t('call.anonymous') : html`<span class=${event.body.numberVerified ? '' : 'unproved'}>${partyText(number)}</span>${event.body.numberVerified ? nothing : html` <span class="lab">${t('call.not_verified')}</span>`}`}</p>
-      ${event.body.recordingUrl && /^https?:/i.test(event.body.recordingUrl) ? html`<p><a class="link" href=${event.body.recordingUrl} target="_blank" rel="noopener noreferrer">${t('call.recording')}</a></p>` : nothing}
+      ${isPlayable(event.body.recordingUrl) ? html`<tl-player .app=${context.app} .url=${event.body.recordingUrl} .seconds=${event.body.talkSeconds}></tl-player>` : nothing}
     </div>
   </article>`;
 }

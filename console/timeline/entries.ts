@@ -10,7 +10,10 @@ import { agentOf, type Console, firstName } from '../state/console.js';
 import { partyText, valueText } from '../texts/phone.js';
 import { t } from '../texts/text.js';
 import { clock, dateRange, dayAnchor, exactTime, length, shortDate, waited } from '../texts/time.js';
+import { countsText, type Fold, monthsText, topicsOf } from './fold.js';
 import type { ContentEntry, Entry } from './group.js';
+import './player.js';
+import { isPlayable } from './player.js';
 
 /** What the entries of a timeline are drawn with. */
 export interface EntryContext {
@@ -22,6 +25,8 @@ export interface EntryContext {
   unfolded: ReadonlySet<string>;
   toggle: (key: string) => void;
   onUnmerge: (mergeId: string) => void;
+  /** Shows the months of a fold. */
+  onUnfold: (fold: Fold) => void;
 }
 
 export function drawEntry(context: EntryContext, entry: Entry): TemplateResult {
@@ -39,6 +44,8 @@ export function drawEntry(context: EntryContext, entry: Entry): TemplateResult {
           ? t('timeline.silence_days', { count: entry.days })
           : t('timeline.silence_months', { count: Math.round(entry.days / 30.4) })
       }</li>`;
+    case 'fold':
+      return folded(context, entry);
     case 'chat':
       return chat(context, entry);
     case 'emails':
@@ -87,6 +94,17 @@ const rowOf = (context: EntryContext, conversationId: string | undefined) =>
     ? undefined
     : (context.app.rows.of(conversationId).get() ??
       context.contact?.conversations.find((row) => row.id === conversationId));
+
+function folded(context: EntryContext, fold: Fold): TemplateResult {
+  const topics = topicsOf(fold, (id) => rowOf(context, id)?.subject ?? '');
+  return html`<li class="ev" data-at=${fold.at} data-from=${fold.from}>
+    <time datetime=${fold.months.at(-1) ?? ''}>${monthsText(fold)}</time><span class="knot stack" title=${t('fold.folded')}>${icon('layers')}</span>
+    <div>
+      <p class="t"><b class="cut">${countsText(fold)}</b><span class="end"><button class="link" type="button" aria-label=${t('fold.show_months', { months: monthsText(fold) })} @click=${() => context.onUnfold(fold)}>${t('fold.show')}</button></span></p>
+      ${topics.length > 0 ? html`<p class="d cut" dir="auto">${topics.join(', ')}</p>` : nothing}
+    </div>
+  </li>`;
+}
 
 function agentNames(app: Console, events: readonly TimelineEvent[]): string {
   const ids = new Set(events.flatMap((event) => (event.actor.type === 'agent' ? [event.actor.id] : [])));
@@ -161,12 +179,16 @@ function callEntry(context: EntryContext, entry: Extract<Entry, { type: 'call' }
   const isOut = event.direction === 'out';
   const other = isOut ? body.to : body.from;
   const seconds = body.outcome === 'answered' ? body.talkSeconds : body.ringSeconds;
+  // The customer's own proved number says nothing new in each of their calls.
+  const isOwn = context.contact?.identities.some(
+    ({ type, value }) => type === 'phone' && value === other.e164,
+  );
   return html`<li class="ev ${event.conversationId !== undefined && event.conversationId === context.openId ? 'here' : ''}" data-at=${entry.at}>
     ${time(context, entry)}<span class="knot phone ${isOut ? 'out' : ''}" title=${t('channel.phone')}>${icon(body.outcome === 'answered' ? 'phone' : 'phone-missed')}</span>
     <div>
       <p class="t">${title(context, event.conversationId, callTitle(context.app, event))}<span class="end num">${length(seconds)}</span></p>
-      <p class="d">${callOutcome(event)}${body.numberVerified || other.anonymous || isOut ? nothing : html` <span class="unproved" title=${t('call.not_verified')}>${partyText(other)}</span>`}</p>
-      ${body.recordingUrl && /^https?:/i.test(body.recordingUrl) ? html`<p class="d"><a class="link" href=${body.recordingUrl} target="_blank" rel="noopener noreferrer">${t('call.recording')}</a></p>` : nothing}
+      <p class="d">${callOutcome(event)}${body.numberVerified || other.anonymous || isOut || isOwn ? nothing : html` <span class="unproved" title=${t('call.not_verified')}>${partyText(other)}</span>`}</p>
+      ${isPlayable(body.recordingUrl) ? html`<tl-player .app=${context.app} .url=${body.recordingUrl} .seconds=${body.talkSeconds}></tl-player>` : nothing}
     </div>
   </li>`;
 }

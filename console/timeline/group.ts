@@ -1,5 +1,6 @@
 import type { EventOf, TimelineEvent } from '../../shared/events/timeline.js';
 import { dayNumber } from '../texts/time.js';
+import { type Fold, foldMonths } from './fold.js';
 
 /**
  * The one timeline as it is drawn, newest on top: what belongs together stands together, days and years have
@@ -9,6 +10,7 @@ export type Entry =
   | { type: 'year'; key: string; year: number }
   | { type: 'day'; key: string; at: string }
   | { type: 'silence'; key: string; days: number }
+  | Fold
   | ({ type: 'chat'; events: EventOf<'message'>[] } & Placed)
   | ({ type: 'emails'; events: EventOf<'email'>[] } & Placed)
   | ({ type: 'call'; event: EventOf<'call'> } & Placed)
@@ -24,7 +26,7 @@ interface Placed {
   /** Its day has no anchor of its own: the entry says the date instead of the time. */
   saysDate: boolean;
 }
-export type ContentEntry = Exclude<Entry, { type: 'year' | 'day' | 'silence' }>;
+export type ContentEntry = Exclude<Entry, { type: 'year' | 'day' | 'silence' | 'fold' }>;
 
 const silenceDays = 30;
 /** E-mails of one thread stand together while no more than this lies between them. */
@@ -52,8 +54,14 @@ export function isShown(event: TimelineEvent): boolean {
   }
 }
 
-export function groupTimeline(events: readonly TimelineEvent[], now: Date): Entry[] {
-  return withAnchors(gather([...events].filter(isShown).sort(byNewest)), now);
+/** `open`: months of long ago are folded but for these. Without it nothing is folded. */
+export function groupTimeline(
+  events: readonly TimelineEvent[],
+  now: Date,
+  open: ReadonlySet<string> | null = null,
+): Entry[] {
+  const entries = gather([...events].filter(isShown).sort(byNewest));
+  return withAnchors(open === null ? entries : foldMonths(entries, now, open), now);
 }
 
 function gather(events: readonly TimelineEvent[]): ContentEntry[] {
@@ -115,14 +123,17 @@ function gather(events: readonly TimelineEvent[]): ContentEntry[] {
   return entries;
 }
 
-const isSmall = (entry: ContentEntry) => ['merge', 'claim', 'change'].includes(entry.type);
+/** It alone calls for no anchor of its day; a fold says its months itself. */
+const isSmall = (entry: ContentEntry | Fold) => ['merge', 'claim', 'change', 'fold'].includes(entry.type);
 
 /** The oldest moment an entry reaches back to. */
-function oldestOf(entry: ContentEntry): string {
+function oldestOf(entry: ContentEntry | Fold): string {
+  if (entry.type === 'fold')
+    return entry.entries.map(oldestOf).reduce((oldest, one) => (one < oldest ? one : oldest), entry.from);
   return 'events' in entry ? (entry.events.at(-1)?.occurredAt ?? entry.at) : entry.at;
 }
 
-function withAnchors(entries: readonly ContentEntry[], now: Date): Entry[] {
+function withAnchors(entries: readonly (ContentEntry | Fold)[], now: Date): Entry[] {
   const shown: Entry[] = [];
   const loudDays = new Set(
     entries.filter((entry) => !isSmall(entry)).map((entry) => dayNumber(new Date(entry.at))),
@@ -143,7 +154,8 @@ function withAnchors(entries: readonly ContentEntry[], now: Date): Entry[] {
       shown.push({ type: 'year', key: `year/${year}`, year });
     }
     let saysDate = false;
-    if (entryDay !== day) {
+    if (entry.type === 'fold') day = null;
+    else if (entryDay !== day) {
       const isToday = entryDay === dayNumber(now);
       if (isToday || (loudDays.has(entryDay) && !isNewYear)) {
         shown.push({ type: 'day', key: `day/${entryDay}`, at: entry.at });

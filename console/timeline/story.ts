@@ -14,7 +14,8 @@ import { View } from '../parts/view.js';
 import { t } from '../texts/text.js';
 import { drawEntry, type EntryContext } from './entries.js';
 import './glance.js';
-import { groupTimeline, mergeEvents } from './group.js';
+import { type Fold, monthOf } from './fold.js';
+import { type Entry, groupTimeline, mergeEvents } from './group.js';
 import { type Filter, filters, loadPicture, queryOf } from './load.js';
 import { monthsUpTo } from './picture.js';
 
@@ -62,6 +63,8 @@ class Story extends View {
   declare isPicking: boolean;
 
   #shown = '';
+  /** Months that stand open: unfolded, or shown before there was enough in them to fold. */
+  readonly #open = new Set<string>();
   #token = 0;
   #older: string | null = null;
   #newer: string | null = null;
@@ -136,6 +139,7 @@ class Story extends View {
         this.state = 'loading';
         this.window = null;
         this.unfolded = new Set();
+        this.#open.clear();
         void loadPicture(this.app, this.contactId);
       }
       this.#shown = shown;
@@ -276,7 +280,7 @@ class Story extends View {
       // Its first line must be in sight, not its upper edge alone.
       if (box.top + 20 > bottom) break;
       to ??= entry.dataset.at;
-      from = entry.dataset.at;
+      from = entry.dataset.from ?? entry.dataset.at;
     }
     if (!from || !to) return;
     if (this.window?.from === from && this.window.to === to) return;
@@ -300,8 +304,32 @@ class Story extends View {
     const scroller = this.querySelector<HTMLElement>('.scroll');
     if (!scroller) return;
     const entries = [...scroller.querySelectorAll<HTMLElement>('.ev[data-at]')];
+    const fold = this.#folds.find((one) => one.from <= at && at <= one.at);
+    if (fold) {
+      this.#unfold(fold);
+      void this.updateComplete.then(() => this.#scrollTo(at));
+      return;
+    }
     const target = entries.find((entry) => (entry.dataset.at ?? '') <= at) ?? entries.at(-1);
     if (target) scroller.scrollTop = Math.max(0, target.offsetTop - 34);
+  }
+
+  #folds: Fold[] = [];
+  #unfold(fold: Fold): void {
+    for (const month of fold.months) this.#open.add(month);
+    this.#folds = this.#folds.filter((one) => one !== fold);
+    this.requestUpdate();
+  }
+
+  /** The entries as they stand. Who filters looks for something: then nothing is folded. */
+  #entries(now: Date): Entry[] {
+    const isFolding = this.filter === 'all';
+    const entries = groupTimeline(this.events, now, isFolding ? this.#open : null);
+    this.#folds = entries.filter((entry) => entry.type === 'fold');
+    if (isFolding)
+      for (const entry of entries)
+        if ('at' in entry && entry.type !== 'fold') this.#open.add(monthOf(entry.at));
+    return entries;
   }
 
   #pickDate(): void {
@@ -327,6 +355,7 @@ class Story extends View {
         if (!next.delete(key)) next.add(key);
         this.unfolded = next;
       },
+      onUnfold: (fold) => this.#unfold(fold),
       onUnmerge: (mergeId) =>
         this.dispatchEvent(new CustomEvent('unmerge', { detail: mergeId, bubbles: true })),
     };
@@ -378,7 +407,7 @@ class Story extends View {
       <ol class="tl">
         ${this.#newer === null ? nothing : html`<li class="tl-top" aria-hidden="true"></li>`}
         ${repeat(
-          groupTimeline(this.events, now),
+          this.#entries(now),
           (entry) => entry.key,
           (entry) => drawEntry(context, entry),
         )}
