@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Browser, Page } from 'puppeteer-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { demoSignInLink } from '../../server/http/demo/session.js';
-import type { ContactDetail, ContactList, TimelinePage } from '../../shared/api.js';
+import type { ContactList, TimelinePage } from '../../shared/api.js';
 import { openBrowser, openPage, picture } from './browser.js';
 import { type ServerProcess, startServer } from './server.js';
 
@@ -307,7 +307,7 @@ describe.each(places)('one timeline, on %s', (place) => {
     ).toHaveLength(1);
   });
 
-  it('tells a caller it cannot place apart, suggests the customer, and one key joins them; undone, all is as before', async (context) => {
+  it('tells a caller it cannot place apart, suggests the customer, and one key joins them; undone by a click, all is as before', async (context) => {
     if (named) context.skip('needs an empty database of its own');
     await end();
     if (store) {
@@ -334,8 +334,12 @@ describe.each(places)('one timeline, on %s', (place) => {
     );
     expect((await channelsOf(daniel?.id ?? '')).toSorted()).toEqual(['call', 'message']);
     await picture(agent, 'journey-merged');
-    const merged = await api<ContactDetail>(`/contacts/${daniel?.id}`);
-    await api(`/merges/${merged.merges[0]?.mergeId}/undo`, {});
+    await agent.locator('.mergeev button').click();
+    await agent.locator('dialog.ask footer .pri:not([disabled])').click();
+    await agent.waitForFunction(() => document.querySelectorAll('.knot.phone').length === 0, {
+      timeout: 30_000,
+      polling: 50,
+    });
     expect(await channelsOf(daniel?.id ?? '')).toEqual(before);
     expect((await contacts()).map(({ id }) => id).toSorted()).toEqual(apart.map(({ id }) => id).toSorted());
   });

@@ -2,6 +2,7 @@ import type { Browser, Page } from 'puppeteer-core';
 import { demoSignInLink } from '../../server/http/demo/session.js';
 import type { ContactDetail, ContactList, ConversationList, InboxSummary, Me } from '../../shared/api.js';
 import { openPage, type View } from './browser.js';
+import { callRecord, type Exchange, startExchange } from './screens-exchange.js';
 import { type ServerProcess, startServer } from './server.js';
 
 /**
@@ -47,8 +48,43 @@ export async function watch(browser: Browser, view: View): Promise<Watched> {
   };
 }
 
+/** Three days ago the customer called in vain, and was called back by nobody: they called again and were heard. */
+async function importCalls(server: ServerProcess, { origin, elsewhere }: Exchange): Promise<void> {
+  const to = '+442079460100';
+  const from = customer.phone;
+  const minutesAgo = (minutes: number) => new Date(Date.now() - minutes * 60_000);
+  const day = 24 * 60;
+  const calls = [
+    { id: 'in-vain', from, to, extension: '101', at: minutesAgo(3 * day + 4), talkSeconds: 0 },
+    {
+      id: 'heard',
+      from,
+      to,
+      extension: '101',
+      at: minutesAgo(3 * day),
+      talkSeconds: 252,
+      recordUrl: `${origin}/rec/252.wav`,
+    },
+    {
+      id: 'apart',
+      from,
+      to,
+      extension: '102',
+      at: minutesAgo(8 * day),
+      talkSeconds: 61,
+      recordUrl: `${elsewhere}/rec/61.wav`,
+    },
+  ];
+  for (const call of calls) {
+    const { code, stderr } = await server.cli(['calls', 'import', '-'], callRecord(call));
+    if (code !== 0) throw new Error(`threadline calls import: ${stderr}`);
+  }
+}
+
 export interface Scene {
   server: ServerProcess;
+  /** Stops everything and removes its data. */
+  remove(): Promise<void>;
   workspaceId: string;
   /** A request to the API, as the owner; `w` within the workspace. */
   api<Answer>(method: string, path: string, body?: object): Promise<Answer>;
@@ -66,7 +102,8 @@ export interface Scene {
 }
 
 export async function setScene(browser: Browser): Promise<Scene> {
-  const server = await startServer({ SECRET_KEY: secretKey });
+  const exchange = await startExchange();
+  const server = await startServer({ SECRET_KEY: secretKey, RECORDING_ORIGINS: exchange.origin });
   let accessToken = '';
   async function api<Answer>(method: string, path: string, body?: object): Promise<Answer> {
     const answer = await fetch(`${server.url}${path}`, {
@@ -103,9 +140,11 @@ export async function setScene(browser: Browser): Promise<Scene> {
   for (const { id, channel } of inboxes) await w('PATCH', `/inboxes/${id}`, settings[channel]);
   const { code, stderr } = await server.cli(['demo']);
   if (code !== 0) throw new Error(`threadline demo: ${stderr}`);
+  await importCalls(server, exchange);
 
   return {
     server,
+    remove: async () => void (await Promise.all([server.remove(), exchange.close()])),
     workspaceId,
     api,
     w,

@@ -76,7 +76,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(async () => {
   await browser?.close();
-  await scene?.server.remove();
+  await scene?.remove();
 });
 
 describe('the widget', () => {
@@ -174,6 +174,57 @@ describe('the console', () => {
     await shoot(agent, 'console-1440', wide);
     for (const knot of ['chat', 'mail', 'phone'])
       expect(await agent.page.$$(`.tl .knot.${knot}`), knot).not.toHaveLength(0);
+  });
+
+  it('plays the recording of a call in its line, and draws its wave', async () => {
+    const player = '.time tl-player:has(.wave)';
+    await agent.page.waitForSelector(player);
+    const tallest = () =>
+      agent.page.$eval(player, (one) =>
+        Math.max(...[...one.querySelectorAll('rect')].map((bar) => Number(bar.getAttribute('height')))),
+      );
+    expect(await tallest(), 'flat before anything was fetched').toBe(2);
+    await agent.page.locator(`${player} button`).click();
+    await agent.page.waitForFunction(
+      (where) => {
+        const [one] = document.querySelectorAll(where);
+        return [...(one?.querySelectorAll('rect') ?? [])].some(
+          (bar) => Number(bar.getAttribute('height')) > 10,
+        );
+      },
+      { timeout: 30_000, polling: 50 },
+      player,
+    );
+    expect(await tallest()).toBe(16);
+    await agent.page.waitForFunction(
+      (where) => Number(document.querySelector(`${where} .wave`)?.getAttribute('aria-valuenow')) >= 1,
+      { timeout: 30_000, polling: 50 },
+      player,
+    );
+    // By the keyboard, too: the wave is a slider.
+    await agent.page.locator(`${player} .wave`).click();
+    await agent.page.keyboard.press('Home');
+    for (let press = 0; press < 17; press += 1) await agent.page.keyboard.press('ArrowRight');
+    await agent.page.locator(`${player} button`).click();
+    await agent.page.waitForSelector(`${player} button[aria-label="${en['call.play']}"]`);
+    const words = await agent.page.$eval(`${player} .num`, (one) => one.textContent ?? '');
+    expect(words).toMatch(/^1:2\d \/ 4:12$/);
+    await shoot(agent, 'console-player', wide);
+  });
+
+  it('says so when a recording lies where the policy admits none, and where it is', async () => {
+    const last = '.time tl-player:last-of-type';
+    const players = await agent.page.$$('.time tl-player');
+    const button = await players.at(-1)?.$('button');
+    await button?.click();
+    await agent.page.waitForFunction(
+      (text) =>
+        [...document.querySelectorAll('.time .player')].some((one) => one.textContent?.includes(text)),
+      { timeout: 30_000, polling: 50 },
+      en['call.not_playable'],
+    );
+    expect(await agent.page.$eval(`${last} a`, (one) => one.getAttribute('href'))).toContain('localhost');
+    expect((await agent.complaints()).join()).toMatch(/media-src/);
   });
 
   it('is as complete in the dark', async () => {
