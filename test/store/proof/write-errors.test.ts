@@ -20,9 +20,11 @@ interface Fault {
   call: string;
   error: string;
 }
-/** Page writes and data syncs. */
+/** Page writes, data syncs and, by pwrite64 on its own descriptor, meta pages. */
 const faults: Fault[] = [
   { call: 'fdatasync', error: 'EIO' },
+  { call: 'pwrite64', error: 'EIO' },
+  { call: 'pwrite64', error: 'ENOSPC' },
   { call: 'writev', error: 'EIO' },
   { call: 'writev', error: 'ENOSPC' },
 ];
