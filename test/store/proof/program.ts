@@ -6,7 +6,10 @@ import { serve } from '../../../server/store/embedded/serve.js';
  */
 const [directory, socketPath] = process.argv.slice(2);
 if (directory === undefined || socketPath === undefined) throw new Error('program DIRECTORY SOCKET');
-const store = await serve(directory, socketPath);
+const store = await serve(directory, socketPath, {
+  // Said aloud, for whoever started it.
+  onFailure: (error) => console.error(`unanswered: ${error instanceof Error ? error.stack : String(error)}`),
+});
 process.on('message', async (message) => {
   if (message !== 'close') return;
   await store.close();

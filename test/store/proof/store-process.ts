@@ -79,7 +79,7 @@ export async function startStore(folder: Folder, around: string[] = []): Promise
   let said = '';
   for (const stream of [child.stdout, child.stderr])
     stream?.on('data', (chunk: Buffer) => {
-      said = `${said}${chunk.toString()}`.slice(-20_000);
+      said = `${said}${chunk.toString()}`.slice(-200_000);
     });
   let end: { code: number | null; signal: string | null } | null = null;
   const ended = new Promise<void>((resolve) => {

@@ -54,16 +54,16 @@ export function optionalNumber(command: Doc, field: string): number | undefined 
 export const number = (command: Doc, field: string, fallback: number): number =>
   optionalNumber(command, field) ?? fallback;
 
-/** A count: no number below zero. */
+/** A count: no number below zero. As MongoDB's own reading, one that is none is 0, and one too large the largest. */
 export function count(command: Doc, field: string, fallback: number): number {
   const value = number(command, field, fallback);
-  if (value < 0)
+  if (!(value >= 0))
     throw new StoreError(
       51024,
       'Location51024',
       `BSON field '${field}' value must be >= 0, actual value '${value}'`,
     );
-  return Math.trunc(value);
+  return Number.isNaN(value) ? 0 : Math.min(Math.trunc(value), Number.MAX_SAFE_INTEGER);
 }
 
 /** Booleans, and numbers, which MongoDB takes for them. */
@@ -93,8 +93,9 @@ export function long(command: Doc, field: string): bigint {
   const value = command.get(field);
   if (typeof value === 'bigint') return value;
   if (value === undefined) throw missing(field);
-  if (!isNumber(value)) throw wrongType(field, value, 'long');
-  return BigInt(Math.trunc(toDouble(value)));
+  const whole = isNumber(value) ? Math.trunc(toDouble(value)) : Number.NaN;
+  if (!Number.isFinite(whole)) throw wrongType(field, value, 'long');
+  return BigInt(whole);
 }
 
 /** What any command may carry. */
