@@ -1,10 +1,11 @@
-// `npm run bench`: every figure beside its baseline from the same run. See README.md for how to read it.
+// `npm run bench` (`-- product` or `-- store` for one part): every figure beside its baseline from the same run. See README.md for how to read it.
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { closedLoop, connect, percentile, request } from './load.mjs';
+import { benchStore } from './store.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = join(here, '..');
@@ -208,16 +209,21 @@ async function delivery(floor, product) {
   );
 }
 
-const floor = await startFloor();
-const product = await startProduct();
 console.log(`${cpus().length} cores, ${cpus()[0]?.model}, Node ${process.version}\n`);
-try {
-  await throughput(floor, product);
-  await delivery(floor, product);
-} finally {
-  await product.stop();
-  await floor.stop();
+const wanted = process.argv.slice(2);
+const has = (part) => wanted.length === 0 || wanted.includes(part);
+if (has('product')) {
+  const floor = await startFloor();
+  const product = await startProduct();
+  try {
+    await throughput(floor, product);
+    await delivery(floor, product);
+  } finally {
+    await product.stop();
+    await floor.stop();
+  }
 }
+if (has('store')) await benchStore(report);
 mkdirSync(join(here, 'results'), { recursive: true });
 const name = new Date().toISOString().replace(/[:.]/g, '-');
 writeFileSync(

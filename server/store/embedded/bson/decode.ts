@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { Binary, BSONRegExp, Code, Decimal128, Int32, MaxKey, MinKey, ObjectId, Timestamp } from 'bson';
 import { StoreError } from '../errors.js';
-import { type Doc, Opaque, type, type Value } from './types.js';
+import { bytesAsSent, type Doc, Opaque, type, type Value } from './types.js';
 
 /** MongoDB's own limit of documents within documents. */
 const deepest = 180;
@@ -25,6 +25,22 @@ export function decode(bytes: Uint8Array): Doc {
   return doc;
 }
 
+/**
+ * Reads a command. The documents of its list `documents` keep their bytes (`bytesAsSent`): they are stored as they came.
+ *
+ * @throws StoreError as `decode`
+ */
+export function decodeCommand(bytes: Buffer): Doc {
+  keepsBytes = true;
+  try {
+    return decode(bytes);
+  } finally {
+    keepsBytes = false;
+  }
+}
+
+let keepsBytes = false;
+
 /** The end of the document that begins at `at`; it ends before `limit`. */
 function endOf(buffer: Buffer, at: number, limit: number): number {
   if (at + 5 > limit) throw broken('a document beyond the end');
@@ -45,6 +61,24 @@ function arrayAt(buffer: Buffer, at: number, limit: number, depth: number): Valu
   return list;
 }
 
+function keptDocuments(buffer: Buffer, limit: number): Value[] {
+  const list: Value[] = [];
+  const end = endOf(buffer, position, limit) - 1;
+  position += 4;
+  while (position < end) {
+    const kind = buffer[position]!;
+    position += 1;
+    nameAt(buffer, end);
+    const start = position;
+    const value = valueAt(buffer, kind, end, 1);
+    if (value instanceof Map) bytesAsSent.set(value, buffer.subarray(start, position));
+    list.push(value);
+  }
+  if (position !== end) throw broken('a value beyond its document');
+  position = end + 1;
+  return list;
+}
+
 /** Where the reading stands: one for all, since a document is read without a break. */
 let position = 0;
 
@@ -62,7 +96,8 @@ function each(
     const kind = buffer[position]!;
     position += 1;
     const name = nameAt(buffer, end);
-    take(name, valueAt(buffer, kind, end, depth));
+    const isList = depth === 0 && keepsBytes && kind === type.array && name === 'documents';
+    take(name, isList ? keptDocuments(buffer, end) : valueAt(buffer, kind, end, depth));
   }
   if (position !== end) throw broken('a value beyond its document');
   position = end + 1;

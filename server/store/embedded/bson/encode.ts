@@ -18,15 +18,20 @@ function room(bytes: number): void {
   block = larger;
 }
 
-/** A document's bytes. */
-export function encode(doc: Doc | Plain): Buffer {
+/** A document's bytes; `more` is a document already encoded whose fields follow. */
+export function encode(doc: Doc | Plain, more?: Buffer): Buffer {
   length = 0;
   document(doc);
-  const bytes = Buffer.allocUnsafe(length);
-  block.copy(bytes, 0, 0, length);
+  if (more) {
+    length -= 1;
+    bytes(more.subarray(4));
+    block.writeInt32LE(length, 0);
+  }
+  const copy = Buffer.allocUnsafe(length);
+  block.copy(copy, 0, 0, length);
   // One huge answer is no reason to hold its memory from then on.
   if (block.length > 4 * 1024 * 1024) block = Buffer.allocUnsafe(64 * 1024);
-  return bytes;
+  return copy;
 }
 
 function document(doc: Doc | Plain): void {

@@ -63,6 +63,9 @@ export class Opaque {
   ) {}
 }
 
+/** The bytes a document came as, kept where it is stored as it came. */
+export const bytesAsSent = new WeakMap<Doc, Buffer>();
+
 /** A document that is bytes already: the encoder copies it. */
 export class Raw {
   constructor(readonly bytes: Buffer) {}

@@ -159,9 +159,9 @@ function rowsFor(
   const run = compilePipeline(rest, stages);
   return function* (view: ReturnType<typeof readView>): Generator<Buffer | null> {
     const input = function* () {
-      if (collection) for (const one of view.find(collection, query)) if (one) yield one.doc;
+      if (collection) for (const one of view.find(collection, query)) yield one?.doc ?? null;
     };
-    for (const row of run(input())) yield encode(row);
+    for (const row of run(input())) yield row && encode(row);
   };
 }
 
@@ -207,7 +207,7 @@ async function output(
     const input = function* () {
       if (collection) for (const one of view.find(collection, query)) if (one) yield one.doc;
     };
-    result = [...run(input())];
+    result = [...run(input())].filter((row) => row !== null);
   } finally {
     snapshot.done();
   }

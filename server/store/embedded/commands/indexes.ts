@@ -91,7 +91,7 @@ function normalised(spec: Doc, collection: Collection): Doc {
   }
   const expiry = read.optionalNumber(spec, 'expireAfterSeconds');
   if (expiry !== undefined) {
-    if (expiry < 0 || expiry > 2_147_483_647 || key.size !== 1 || key.has('_id'))
+    if (!(expiry >= 0 && expiry <= 2_147_483_647) || key.size !== 1 || key.has('_id'))
       throw cannot(
         'TTL indexes are single-field indexes with an expireAfterSeconds between 0 and 2147483647, and not on _id',
       );

@@ -21,7 +21,7 @@ import {
   type Snapshot,
   write,
 } from './environment.js';
-import { pack, unpack } from './record.js';
+import { packPlain, unpack } from './record.js';
 
 /**
  * What changed, in the order of the commits: written with the change itself, read by change streams, cut at its old end
@@ -72,7 +72,7 @@ export function openOplog(environment: Environment, now: () => number, mostBytes
     /** Adds an entry to the commit that runs. */
     add(entry: Plain): Time {
       last = nextTime(last, now());
-      write(table, timeKey(last), pack(encode(entry)));
+      write(table, timeKey(last), packPlain(encode(entry)));
       sinceCut += 1;
       if (sinceCut >= cutAtOnce / 2) cut();
       return last;

@@ -41,6 +41,15 @@ function readVarint(bytes: Uint8Array, start: number): { value: number; next: nu
   }
 }
 
+/** A value as it is, behind its checksum: for what is written once and rarely read. */
+export function packPlain(value: Uint8Array): Buffer {
+  const out = Buffer.allocUnsafe(5 + value.length);
+  out[4] = formPlain;
+  out.set(value, 5);
+  out.writeUInt32LE(crc32(out.subarray(4)), 0);
+  return out;
+}
+
 export function pack(value: Uint8Array, dictionary?: { id: number; prepared: Dictionary }): Buffer {
   const packed = value.length >= leastPacked ? compress(value, dictionary?.prepared) : null;
   let out: Buffer;
@@ -53,11 +62,7 @@ export function pack(value: Uint8Array, dictionary?: { id: number; prepared: Dic
     out = Buffer.allocUnsafe(at + packed.length);
     head.copy(out, 0, 0, at);
     packed.copy(out, at);
-  } else {
-    out = Buffer.allocUnsafe(5 + value.length);
-    out[4] = formPlain;
-    out.set(value, 5);
-  }
+  } else return packPlain(value);
   out.writeUInt32LE(crc32(out.subarray(4)), 0);
   return out;
 }

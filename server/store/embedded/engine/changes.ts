@@ -1,6 +1,6 @@
 import { Binary } from 'bson';
 import type { Plain } from '../bson/encode.js';
-import type { Doc, Value } from '../bson/types.js';
+import { type Doc, Raw, type Value } from '../bson/types.js';
 import { type Collection, namespaceOf } from '../disk/catalog.js';
 import { describe } from '../update/describe.js';
 import type { Database } from './database.js';
@@ -9,7 +9,7 @@ import type { Session } from './sessions.js';
 /** What happened, as the oplog keeps it: enough to tell a change stream's reader what MongoDB would. */
 
 export type Change =
-  | { kind: 'insert'; collection: Collection; after: Doc }
+  | { kind: 'insert'; collection: Collection; after: Doc; raw?: Buffer | undefined }
   | {
       kind: 'update' | 'replace';
       collection: Collection;
@@ -66,7 +66,11 @@ export function record(database: Database, change: Change, origin: Origin): void
   };
   switch (change.kind) {
     case 'insert':
-      database.oplog.add({ ...head, k: idOf(change.after), o: change.after });
+      database.oplog.add({
+        ...head,
+        k: idOf(change.after),
+        o: change.raw ? new Raw(change.raw) : change.after,
+      });
       return;
     case 'delete':
       database.oplog.add({ ...head, k: idOf(change.before), ...(images && { pre: change.before }) });

@@ -1,7 +1,7 @@
 import { Binary, Int32, Timestamp } from 'bson';
-import { decode } from '../bson/decode.js';
+import { decode, decodeCommand } from '../bson/decode.js';
 import { encode, type Plain } from '../bson/encode.js';
-import type { Doc } from '../bson/types.js';
+import { bytesAsSent, type Doc } from '../bson/types.js';
 import * as admin from '../commands/admin.js';
 import { aggregate } from '../commands/aggregate.js';
 import { saslContinue, saslStart } from '../commands/auth.js';
@@ -16,6 +16,7 @@ import { commandNotFound, StoreError } from '../errors.js';
 import type { Connection, Outcome } from '../server/connection.js';
 import type { Credentials } from '../server/scram.js';
 import type { Message } from '../wire/message.js';
+import { type Time, toTimestamp } from './clock.js';
 import * as read from './command.js';
 import { type Answer, type Context, type Handler, HangUp, type ServerFacts } from './context.js';
 import { createCursors } from './cursors.js';
@@ -112,12 +113,8 @@ export function createDispatch({ database, server, credentials, isTest }: Dispat
   async function handle(message: Message, connection: Connection): Promise<Outcome> {
     let command: Doc;
     try {
-      command = decode(message.body);
-      for (const [name, documents] of message.sequences)
-        command.set(
-          name,
-          documents.map((one) => decode(one)),
-        );
+      command = decodeCommand(message.body);
+      for (const [name, documents] of message.sequences) command.set(name, documents.map(kept));
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
       return { kind: 'answer', document: encode(answerOf(error)) };
@@ -138,15 +135,19 @@ export function createDispatch({ database, server, credentials, isTest }: Dispat
       answer = answerOf(addLabels(error, command, failure?.errorLabels ?? null, Boolean(failure?.errorCode)));
     }
     if (failure?.writeConcernError) answer = withConcernError(answer, failure, command);
-    return { kind: 'answer', document: encode({ ...answer, ...times() }) };
+    return { kind: 'answer', document: encode(answer, times()) };
   }
 
   const signature = { hash: new Binary(Buffer.alloc(20), 0), keyId: 0n };
+  let latest: { time: Time; bytes: Buffer } | null = null;
 
   /** How far the store has come: what drivers pass on so that one client sees what another wrote. */
-  function times(): Plain {
-    const now = database.oplog.lastTimestamp();
-    return { $clusterTime: { clusterTime: now, signature }, operationTime: now };
+  function times(): Buffer {
+    const time = database.oplog.last();
+    if (latest?.time === time) return latest.bytes;
+    const now = toTimestamp(time);
+    latest = { time, bytes: encode({ $clusterTime: { clusterTime: now, signature }, operationTime: now }) };
+    return latest.bytes;
   }
 
   async function run(name: string, command: Doc, connection: Connection): Promise<Answer> {
@@ -168,7 +169,8 @@ export function createDispatch({ database, server, credentials, isTest }: Dispat
       deadline: maxTime ? performance.now() + maxTime : undefined,
       at: null,
     };
-    if (!found.isImmediate) await database.defined();
+    const barrier = found.isImmediate ? null : database.defined();
+    if (barrier !== null) await barrier;
     if (!session || !command.has('txnNumber'))
       return finish(found, command, withSnapshot(found, command, plain));
     // Statements of one session come one after another, whichever connection they come by.
@@ -303,6 +305,12 @@ export function createDispatch({ database, server, credentials, isTest }: Dispat
       sessions.close();
     },
   };
+}
+
+function kept(bytes: Buffer): Doc {
+  const doc = decode(bytes);
+  bytesAsSent.set(doc, bytes);
+  return doc;
 }
 
 const failedBy = (failure: Failure): StoreError =>

@@ -138,6 +138,7 @@ export function openStream(options: StreamOptions): Source {
   function push(event: Doc, token: Token): void {
     const wanted = encode({ id: event.get('_id')! });
     for (const shown of run([event])) {
+      if (!shown) continue;
       const id = shown.get('_id');
       if (id === undefined || !encode({ id }).equals(wanted))
         throw new StoreError(

@@ -1,3 +1,4 @@
+import { encode } from '../bson/encode.js';
 import type { Doc, Value } from '../bson/types.js';
 import type { Collection } from '../disk/catalog.js';
 import type { Snapshot } from '../disk/environment.js';
@@ -135,9 +136,10 @@ export function liveView(database: Database, reader: Reader, record: (change: Ch
     },
     insert(collection, doc, raw) {
       const number = takeRecord(collection);
-      putRecord(catalog, collection, number, doc, null, raw);
+      const bytes = raw ?? encode(doc);
+      putRecord(catalog, collection, number, doc, null, bytes);
       database.mark(collection, number);
-      record({ kind: 'insert', collection, after: doc });
+      record({ kind: 'insert', collection, after: doc, raw: bytes });
     },
     replace(collection, found, doc, touched) {
       putRecord(catalog, collection, found.record, doc, found.doc);

@@ -4,7 +4,7 @@ import type { Doc, Value } from '../bson/types.js';
 import { location } from '../errors.js';
 import { compare, equals } from '../values/compare.js';
 import { add, divide, isNumber, type Numeric } from '../values/numbers.js';
-import { docOf, expressionOf, type PipelineContext, type Stage } from './stage.js';
+import { docOf, expressionOf, gathered, type PipelineContext, type Stage } from './stage.js';
 
 /** `$group`: documents of one key made into one. */
 
@@ -127,6 +127,10 @@ export function group(operand: Value, context: PipelineContext): Stage {
   return function* (rows) {
     const groups = new Map<string, { key: Value; states: Accumulator[] }[]>();
     for (const doc of rows) {
+      if (doc === null) {
+        yield null;
+        continue;
+      }
       const key = keyOf(doc) ?? null;
       const bucket = bucketOf(key, context);
       const rivals = groups.get(bucket) ?? [];
@@ -164,6 +168,8 @@ export function sortByCount(operand: Value, context: PipelineContext): Stage {
     context,
   );
   return function* (rows) {
-    yield* [...counted(rows)].sort((left, right) => compare(right.get('count'), left.get('count')));
+    yield* (yield* gathered(counted(rows))).sort((left, right) =>
+      compare(right.get('count'), left.get('count')),
+    );
   };
 }

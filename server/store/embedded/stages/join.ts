@@ -2,7 +2,7 @@ import type { Doc, Value } from '../bson/types.js';
 import { location } from '../errors.js';
 import { compileFilter } from '../query/match.js';
 import { valuesAt } from '../values/path.js';
-import { docOf, expressionOf, type Maker, variablesOf } from './stage.js';
+import { docOf, expressionOf, gathered, type Maker, type Rows, variablesOf } from './stage.js';
 
 /** Stages that read other collections, or the same rows several times. */
 
@@ -37,15 +37,19 @@ export const lookup: Maker = (operand, context, compile) => {
   const asPath = as.split('.');
   return function* (rows) {
     for (const doc of rows) {
+      if (doc === null) {
+        yield null;
+        continue;
+      }
       const bound = new Map(variablesOf(context));
       for (const [name, compute] of variables) bound.set(name, compute(doc));
-      let found: Iterable<Doc> = from === undefined ? [] : rowsOf(doc, from);
+      let found: Rows = from === undefined ? [] : rowsOf(doc, from);
       if (inner) found = compile(inner, { ...context, variables: bound })(found);
-      yield withField(doc, asPath, [...found]);
+      yield withField(doc, asPath, yield* gathered(found));
     }
   };
 
-  function* rowsOf(doc: Doc, name: string): Iterable<Doc> {
+  function* rowsOf(doc: Doc, name: string): Rows {
     if (!context.read || context.db === undefined) return;
     if (local === undefined || foreign === undefined) {
       yield* context.read(context.db, name);
@@ -84,8 +88,10 @@ export const facet: Maker = (operand, context, compile) => {
     ([name, value]) => [name, compile(pipelineOf(value, '$facet')!, context)] as const,
   );
   return function* (rows) {
-    const all = [...rows];
-    yield new Map<string, Value>(parts.map(([name, run]) => [name, [...run(all)]]));
+    const all = yield* gathered(rows);
+    const made: Doc = new Map();
+    for (const [name, run] of parts) made.set(name, yield* gathered(run(all)));
+    yield made;
   };
 };
 

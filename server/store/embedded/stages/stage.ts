@@ -5,7 +5,8 @@ import type { Collate } from '../values/compare.js';
 
 /** What every stage is made of. */
 
-export type Rows = Iterable<Doc>;
+/** Documents; `null` now and then, where a long reading may be interrupted: every stage hands it on. */
+export type Rows = Iterable<Doc | null>;
 export type Stage = (rows: Rows) => Rows;
 
 /** What stages may reach beside their input. */
@@ -26,6 +27,16 @@ export type Maker = (
   context: PipelineContext,
   compile: (pipeline: Doc[], context: PipelineContext) => Stage,
 ) => Stage;
+
+/** All rows at once, for stages that cannot answer before the last: interrupted as the rows are. */
+export function* gathered(rows: Rows): Generator<null, Doc[]> {
+  const all: Doc[] = [];
+  for (const doc of rows) {
+    if (doc === null) yield null;
+    else all.push(doc);
+  }
+  return all;
+}
 
 export const variablesOf = (context: PipelineContext): Map<string, Value | undefined> =>
   context.variables ?? new Map<string, Value | undefined>([['NOW', context.now ?? new Date()]]);

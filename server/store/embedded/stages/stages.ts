@@ -8,7 +8,7 @@ import { isNumber, toDouble, toInteger } from '../values/numbers.js';
 import { getPath } from '../values/path.js';
 import { group, sortByCount } from './group.js';
 import { facet, lookup, unionWith } from './join.js';
-import { docOf, expressionOf, type Maker, type PipelineContext, type Stage } from './stage.js';
+import { docOf, expressionOf, gathered, type Maker, type PipelineContext, type Stage } from './stage.js';
 
 /** The stages of a pipeline by their names. */
 
@@ -18,13 +18,13 @@ const match: Maker = (operand, context) => {
     expression: (expression) => expressionOf(expression, context),
   });
   return function* (rows) {
-    for (const doc of rows) if (matches(doc)) yield doc;
+    for (const doc of rows) if (doc === null || matches(doc)) yield doc;
   };
 };
 
 const mapping = (change: (doc: Doc) => Doc): Stage =>
   function* (rows) {
-    for (const doc of rows) yield change(doc);
+    for (const doc of rows) yield doc === null ? null : change(doc);
   };
 
 const project: Maker = (operand, context) => {
@@ -109,7 +109,7 @@ const sort: Maker = (operand, context) => {
   if (spec.size === 0) throw location(15976, '$sort stage must have at least one sort key');
   const order = compileSort(spec, context.collate);
   return function* (rows) {
-    yield* [...rows].sort(order);
+    yield* (yield* gathered(rows)).sort(order);
   };
 };
 
@@ -129,7 +129,7 @@ const limit: Maker = (operand) => {
     let taken = 0;
     for (const doc of rows) {
       yield doc;
-      taken += 1;
+      if (doc !== null) taken += 1;
       if (taken >= most) return;
     }
   };
@@ -140,8 +140,8 @@ const skip: Maker = (operand) => {
   return function* (rows) {
     let passed = 0;
     for (const doc of rows) {
-      passed += 1;
-      if (passed > count) yield doc;
+      if (doc !== null) passed += 1;
+      if (doc === null || passed > count) yield doc;
     }
   };
 };
@@ -151,7 +151,10 @@ const count: Maker = (operand) => {
     throw location(40156, 'the count field must be a non-empty string, not begin with $ and hold no dot');
   return function* (rows) {
     let n = 0;
-    for (const _ of rows) n += 1;
+    for (const doc of rows) {
+      if (doc === null) yield null;
+      else n += 1;
+    }
     if (n > 0) yield new Map([[operand, new Int32(n)]]);
   };
 };
@@ -168,6 +171,10 @@ const unwind: Maker = (operand) => {
     typeof index === 'string' ? (assigned(doc, index.split('.'), 0, at) as Doc) : doc;
   return function* (rows) {
     for (const doc of rows) {
+      if (doc === null) {
+        yield null;
+        continue;
+      }
       const value = getPath(doc, path);
       if (Array.isArray(value) && value.length > 0)
         for (const [at, item] of value.entries())
@@ -183,7 +190,7 @@ const unwind: Maker = (operand) => {
 const sample: Maker = (operand) => {
   const size = whole(docOf(operand, '$sample').get('size') ?? null, '$sample', 1, 28747);
   return function* (rows) {
-    const all = [...rows];
+    const all = yield* gathered(rows);
     for (let at = all.length - 1; at > 0; at -= 1) {
       const other = Math.floor(Math.random() * (at + 1));
       [all[at], all[other]] = [all[other]!, all[at]!];
