@@ -19,75 +19,84 @@ import { hear, nextRead, turnPage } from './thread.js';
  * has a hole or a double; what is not known to be whole is read again by its cursor.
  */
 export function step<Body>(state: DeliveryState<Body>, input: Input<Body>): Step<Body> {
-  const work: Work<Body> = { state, effects: [] };
+  const work: Work<Body> = {
+    ...state,
+    outbox: [...state.outbox],
+    threads: { ...state.threads },
+    begun: { ...state.begun },
+    resting: { ...state.resting },
+    effects: [],
+  };
   take(work, input);
   goOn(work);
-  return work;
+  const { effects, ...made } = work;
+  return { state: made, effects };
 }
 
-const storedOf = <Body>(item: Outgoing<Body>): Stored<Body> => ({
-  clientId: item.clientId,
-  thread: item.thread,
-  conversationId: item.conversationId,
-  body: item.body,
-  queuedAt: item.queuedAt,
-  order: item.order,
-  ...(item.error && { error: item.error }),
-});
-
-const clientIdOf = ({ body }: TimelineEvent): string | undefined =>
-  body && 'clientId' in body ? body.clientId : undefined;
-
-const without = <Value>(record: Readonly<Record<string, Value>>, key: string): Record<string, Value> => {
-  const { [key]: _, ...rest } = record;
-  return rest;
-};
-
-/** One step in the making: the state as it stands, and what is to be done so far. */
-interface Work<Body> {
-  state: DeliveryState<Body>;
+/**
+ * One step in the making: the state's own lists, which may be changed, and what is to be done so far. Messages and
+ * threads in them are replaced, never changed: one that is the same object as before is the same.
+ */
+interface Work<Body> extends DeliveryState<Body> {
+  isRestored: boolean;
+  isOnline: boolean;
+  outbox: Outgoing<Body>[];
+  threads: Record<string, Thread>;
+  begun: Record<string, string>;
+  resting: Record<string, number>;
+  counter: number;
   effects: Effect<Body>[];
 }
 
-function set<Body>(work: Work<Body>, part: Partial<DeliveryState<Body>>): void {
-  work.state = { ...work.state, ...part };
-}
+const storedOf = <Body>({
+  state: _state,
+  attempt: _attempt,
+  failures: _failures,
+  seq: _seq,
+  ...stored
+}: Outgoing<Body>): Stored<Body> => stored;
 
-function itemOf<Body>(work: Work<Body>, clientId: string): Outgoing<Body> | undefined {
-  return work.state.outbox.find((one) => one.clientId === clientId);
+function itemOf<Body>({ outbox }: Work<Body>, clientId: string): Outgoing<Body> | undefined {
+  return outbox.find((one) => one.clientId === clientId);
 }
 
 function change<Body>(work: Work<Body>, clientId: string, part: Partial<Outgoing<Body>>): void {
-  set(work, {
-    outbox: work.state.outbox.map((one) => (one.clientId === clientId ? { ...one, ...part } : one)),
-  });
+  work.outbox = work.outbox.map((one) => (one.clientId === clientId ? { ...one, ...part } : one));
 }
 
-function save<Body>(work: Work<Body>, clientId: string): void {
-  const item = itemOf(work, clientId);
-  if (item) work.effects.push({ type: 'save', item: storedOf(item) });
+function save<Body>(work: Work<Body>, item: Outgoing<Body>): void {
+  work.effects.push({ type: 'save', item: storedOf(item) });
 }
 
-function dropItem<Body>(work: Work<Body>, clientId: string): void {
-  set(work, { outbox: work.state.outbox.filter((one) => one.clientId !== clientId) });
+function drop<Body>(work: Work<Body>, clientId: string): void {
+  work.outbox = work.outbox.filter((one) => one.clientId !== clientId);
 }
 
-function changeThread<Body>(work: Work<Body>, id: string, change: (thread: Thread) => Thread): void {
-  const thread = work.state.threads[id];
-  if (thread) set(work, { threads: { ...work.state.threads, [id]: change(thread) } });
+/** Puts a message behind all others; it is sent when storage has it. */
+function enqueue<Body>(
+  work: Work<Body>,
+  item: Omit<Outgoing<Body>, 'order' | 'state' | 'attempt' | 'failures'>,
+): void {
+  const order = (work.outbox.at(-1)?.order ?? 0) + 1;
+  const made: Outgoing<Body> = { ...item, order, state: 'saving', attempt: 0, failures: 0 };
+  work.outbox.push(made);
+  save(work, made);
 }
 
-function count<Body>(work: Work<Body>): number {
-  set(work, { counter: work.state.counter + 1 });
-  return work.state.counter;
+function changeThread<Body>(work: Work<Body>, id: string, change: (thread: Thread) => Partial<Thread>): void {
+  const thread = work.threads[id];
+  if (thread) work.threads[id] = { ...thread, ...change(thread) };
+}
+
+function follow<Body>(work: Work<Body>, id: string): void {
+  work.threads[id] ??= emptyThread;
 }
 
 function rest<Body>(work: Work<Body>, key: string, failures: number, error?: ErrorReply): void {
-  const timer = count(work);
-  const wait = error?.details?.retryAfterMs;
-  const atLeastMs = typeof wait === 'number' && wait > 0 ? wait : 0;
-  set(work, { resting: { ...work.state.resting, [key]: timer } });
-  work.effects.push({ type: 'rest', key, timer, failures, atLeastMs });
+  const timer = ++work.counter;
+  const wait = Number(error?.details?.retryAfterMs);
+  work.resting[key] = timer;
+  work.effects.push({ type: 'rest', key, timer, failures, atLeastMs: wait > 0 ? wait : 0 });
 }
 
 function take<Body>(work: Work<Body>, input: Input<Body>): void {
@@ -113,18 +122,16 @@ function take<Body>(work: Work<Body>, input: Input<Body>): void {
     case 'discard':
       return discard(work, input.clientId);
     case 'follow':
-      if (!work.state.threads[input.conversationId]) {
-        set(work, { threads: { ...work.state.threads, [input.conversationId]: emptyThread } });
-      }
-      return;
+      return follow(work, input.conversationId);
     case 'unfollow':
-      return set(work, { threads: without(work.state.threads, input.conversationId) });
+      delete work.threads[input.conversationId];
+      return;
     case 'older':
-      return changeThread(work, input.conversationId, (thread) => ({ ...thread, wantsOlder: true }));
+      return changeThread(work, input.conversationId, () => ({ wantsOlder: true }));
     case 'event':
       return hearEvent(work, input.event);
     case 'missed':
-      return changeThread(work, input.conversationId, (thread) => ({ ...thread, isStale: true }));
+      return changeThread(work, input.conversationId, () => ({ isStale: true }));
     case 'page':
       return takePage(work, input);
     case 'unread':
@@ -132,107 +139,87 @@ function take<Body>(work: Work<Body>, input: Input<Body>): void {
     case 'seen':
       return see(work, input.conversationId, input.seq);
     case 'read-by-other':
-      return changeThread(work, input.conversationId, (thread) =>
-        input.seq > thread.readByOther ? { ...thread, readByOther: input.seq } : thread,
-      );
+      return changeThread(work, input.conversationId, ({ readByOther }) => ({
+        readByOther: Math.max(readByOther, input.seq),
+      }));
     case 'due':
-      if (work.state.resting[input.key] === input.timer) {
-        set(work, { resting: without(work.state.resting, input.key) });
-      }
+      if (work.resting[input.key] === input.timer) delete work.resting[input.key];
       return;
-    case 'wipe':
-      work.state = {
-        ...emptyState<Body>(),
-        isRestored: true,
-        isOnline: work.state.isOnline,
-        // Goes on counting: a timer or an answer of the former person must never fit.
-        counter: work.state.counter,
-      };
+    case 'wipe': {
+      // Goes on counting: a timer or an answer of the former person must never fit.
+      const { isOnline, counter } = work;
+      Object.assign(work, emptyState<Body>(), { isRestored: true, isOnline, counter });
       work.effects.push({ type: 'forget-all' });
-      return;
+    }
   }
 }
 
+/** What storage kept goes before what was written here while it was being read. */
 function restore<Body>(work: Work<Body>, items: readonly Stored<Body>[]): void {
-  const restored = [...items]
+  const kept = [...items]
     .sort((a, b) => a.order - b.order)
-    .filter((item) => !itemOf(work, item.clientId))
     .map(
-      (item): Outgoing<Body> => ({
-        ...item,
-        state: item.error ? 'refused' : 'waiting',
-        attempt: 0,
-        failures: 0,
-      }),
+      (item): Outgoing<Body> =>
+        itemOf(work, item.clientId) ?? {
+          ...item,
+          state: item.error ? 'refused' : 'waiting',
+          attempt: 0,
+          failures: 0,
+        },
     );
-  const last = restored.at(-1)?.order ?? 0;
-  // What was written while storage was being read comes after what it held.
-  const written = work.state.outbox.map((item, at) => ({ ...item, order: last + 1 + at }));
-  set(work, { isRestored: true, outbox: [...restored, ...written] });
-  for (const { clientId } of restored.length ? written : []) save(work, clientId);
+  const last = Math.max(0, ...items.map(({ order }) => order));
+  const written = work.outbox
+    .filter((one) => !kept.includes(one))
+    .map((one, at) => ({ ...one, order: last + 1 + at }));
+  work.isRestored = true;
+  work.outbox = [...kept, ...written];
+  for (const one of work.outbox) if (one.state === 'saving') save(work, one);
 }
 
 function turnLine<Body>(work: Work<Body>, isOnline: boolean): void {
-  const threads = Object.entries(work.state.threads).map(([id, { error: _, ...thread }]) => {
-    if (isOnline && thread.seenUntold) {
+  work.isOnline = isOnline;
+  work.resting = {};
+  work.outbox = work.outbox.map((item) => (item.state === 'sending' ? { ...item, state: 'waiting' } : item));
+  for (const [id, { error: _, ...thread }] of Object.entries(work.threads)) {
+    if (isOnline && thread.seenUntold)
       work.effects.push({ type: 'mark', conversationId: id, seq: thread.seen });
-    }
     const seenUntold = thread.seenUntold && !isOnline;
-    return [id, { ...thread, reading: null, failures: 0, isStale: thread.isLoaded, seenUntold }] as const;
-  });
-  set(work, {
-    isOnline,
-    resting: {},
-    threads: Object.fromEntries(threads),
-    outbox: work.state.outbox.map((item) =>
-      item.state === 'sending' ? { ...item, state: 'waiting' } : item,
-    ),
-  });
+    work.threads[id] = { ...thread, reading: null, failures: 0, isStale: thread.isLoaded, seenUntold };
+  }
 }
 
 function write<Body>(
   work: Work<Body>,
   { clientId, thread, body, queuedAt }: Extract<Input<Body>, { type: 'write' }>,
 ): void {
+  // Told twice, by a tab that does not know whether the first telling arrived.
+  if (itemOf(work, clientId)) return;
   const named = thread ?? `new:${clientId}`;
-  const begun = work.state.begun[named] ?? named;
-  const order = (work.state.outbox.at(-1)?.order ?? 0) + 1;
+  const begun = work.begun[named] ?? named;
   const conversationId = begun.startsWith('new:') ? null : begun;
-  const item: Outgoing<Body> = {
-    clientId,
-    thread: begun,
-    conversationId,
-    body,
-    queuedAt,
-    order,
-    state: 'saving',
-    attempt: 0,
-    failures: 0,
-  };
-  set(work, { outbox: [...work.state.outbox, item] });
-  save(work, clientId);
+  enqueue(work, { clientId, thread: begun, conversationId, body, queuedAt });
 }
 
 /** Durable on the server: storage need not keep it any more. */
-function settle<Body>(work: Work<Body>, clientId: string, event: TimelineEvent): void {
-  const item = itemOf(work, clientId);
+function settle<Body>(work: Work<Body>, clientId: string | undefined, event: TimelineEvent): void {
+  const item = clientId === undefined ? undefined : itemOf(work, clientId);
   if (!item || item.state === 'sent') return;
   const id = event.conversationId ?? item.thread;
   if (id !== item.thread) begin(work, item.thread, id);
-  change(work, clientId, { state: 'sent', seq: event.seq ?? 0 });
-  work.effects.push({ type: 'forget', clientId });
+  change(work, item.clientId, { state: 'sent', seq: event.seq ?? 0 });
+  work.effects.push({ type: 'forget', clientId: item.clientId });
 }
 
 /** A conversation has begun: what was written for it follows, in storage too, before its first message is forgotten. */
 function begin<Body>(work: Work<Body>, thread: string, conversationId: string): void {
-  set(work, {
-    begun: { ...work.state.begun, [thread]: conversationId },
-    outbox: work.state.outbox.map((one) =>
-      one.thread === thread ? { ...one, thread: conversationId, conversationId } : one,
-    ),
+  work.begun[thread] = conversationId;
+  work.outbox = work.outbox.map((one) => {
+    if (one.thread !== thread) return one;
+    const moved = { ...one, thread: conversationId, conversationId };
+    save(work, moved);
+    return moved;
   });
-  for (const one of work.state.outbox) if (one.thread === conversationId) save(work, one.clientId);
-  take(work, { type: 'follow', conversationId });
+  follow(work, conversationId);
 }
 
 function fail<Body>(
@@ -244,61 +231,63 @@ function fail<Body>(
   if (item?.state !== 'sending' || item.attempt !== attempt) return;
   if (error && error.retry !== 'same') {
     change(work, clientId, { state: 'refused', error });
-    save(work, clientId);
-    return;
+    save(work, { ...item, error });
+  } else {
+    change(work, clientId, { state: 'waiting', failures: item.failures + 1 });
+    rest(work, item.thread, item.failures, error);
   }
-  change(work, clientId, { state: 'waiting', failures: item.failures + 1 });
-  rest(work, item.thread, item.failures, error);
 }
 
 function retry<Body>(work: Work<Body>, clientId: string): void {
   const item = itemOf(work, clientId);
   if (item?.state !== 'refused') return;
+  const { error: _, ...again } = item;
+  drop(work, clientId);
   // Those behind it went on: it takes its place at the end.
-  const { error: _, ...rest } = item;
-  const order = (work.state.outbox.at(-1)?.order ?? 0) + 1;
-  dropItem(work, clientId);
-  set(work, { outbox: [...work.state.outbox, { ...rest, order, failures: 0, state: 'saving' }] });
-  save(work, clientId);
+  enqueue(work, again);
 }
 
 function discard<Body>(work: Work<Body>, clientId: string): void {
   const state = itemOf(work, clientId)?.state;
   // One on its way may already have arrived: it cannot be taken back any more.
   if (state === undefined || state === 'sending' || state === 'sent') return;
-  dropItem(work, clientId);
+  drop(work, clientId);
   work.effects.push({ type: 'forget', clientId });
 }
 
+/** An event of our own writing names the message that it is. */
+function settleOwn<Body>(work: Work<Body>, event: TimelineEvent): void {
+  const { body } = event;
+  if (body && 'clientId' in body) settle(work, body.clientId, event);
+}
+
 function hearEvent<Body>(work: Work<Body>, event: TimelineEvent): void {
-  const id = event.conversationId;
-  const clientId = clientIdOf(event);
-  if (clientId !== undefined) settle(work, clientId, event);
-  if (id !== undefined) changeThread(work, id, (thread) => hear(thread, event));
+  const id = event.conversationId ?? '';
+  settleOwn(work, event);
+  changeThread(work, id, (thread) => hear(thread, event));
   clearArrived(work, id);
 }
 
 /** Takes out of the outbox what its thread is known to hold, or whose thread nobody follows. */
-function clearArrived<Body>(work: Work<Body>, id: string | undefined): void {
-  const thread = work.state.threads[id ?? ''];
-  const isArrived = ({ state, seq = 0 }: Outgoing<Body>): boolean =>
-    state === 'sent' && (!thread || (thread.isLoaded && seq <= thread.upTo));
-  const outbox = work.state.outbox.filter((item) => item.thread !== id || !isArrived(item));
-  if (outbox.length < work.state.outbox.length) work.state = { ...work.state, outbox };
+function clearArrived<Body>(work: Work<Body>, id: string): void {
+  const thread = work.threads[id];
+  work.outbox = work.outbox.filter(
+    (item) =>
+      item.thread !== id ||
+      item.state !== 'sent' ||
+      (thread && !(thread.isLoaded && (item.seq ?? 0) <= thread.upTo)),
+  );
 }
 
 function takePage<Body>(
   work: Work<Body>,
   { conversationId: id, token, page }: Extract<Input<Body>, { type: 'page' }>,
 ): void {
-  if (work.state.threads[id]?.reading?.token !== token) return;
+  if (work.threads[id]?.reading?.token !== token) return;
   changeThread(work, id, (thread) => turnPage(thread, page));
-  for (const event of page.events) {
-    const clientId = clientIdOf(event);
-    if (clientId !== undefined) settle(work, clientId, event);
-  }
+  for (const event of page.events) settleOwn(work, event);
   clearArrived(work, id);
-  const failures = work.state.threads[id]?.failures ?? 0;
+  const failures = work.threads[id]?.failures ?? 0;
   if (failures > 0) rest(work, `read:${id}`, failures);
 }
 
@@ -306,43 +295,41 @@ function failRead<Body>(
   work: Work<Body>,
   { conversationId: id, token, error }: Extract<Input<Body>, { type: 'unread' }>,
 ): void {
-  const thread = work.state.threads[id];
+  const thread = work.threads[id];
   if (thread?.reading?.token !== token) return;
-  const isLasting = error !== undefined && error.retry !== 'same';
-  changeThread(work, id, (one) => ({
-    ...one,
+  const isLasting = error && error.retry !== 'same';
+  changeThread(work, id, ({ failures }) => ({
     reading: null,
-    failures: one.failures + 1,
+    failures: failures + 1,
     ...(isLasting && { error }),
   }));
   if (!isLasting) rest(work, `read:${id}`, thread.failures, error);
 }
 
 function see<Body>(work: Work<Body>, id: string, seq: number): void {
-  const thread = work.state.threads[id];
+  const thread = work.threads[id];
   if (!thread || seq <= thread.seen) return;
-  const isOnline = work.state.isOnline;
-  changeThread(work, id, (one) => ({ ...one, seen: seq, seenUntold: !isOnline }));
-  if (isOnline) work.effects.push({ type: 'mark', conversationId: id, seq });
+  changeThread(work, id, () => ({ seen: seq, seenUntold: !work.isOnline }));
+  if (work.isOnline) work.effects.push({ type: 'mark', conversationId: id, seq });
 }
 
 /** Whatever can go on now does: one message in flight a thread, one read a thread. */
 function goOn<Body>(work: Work<Body>): void {
-  if (!work.state.isOnline) return;
+  if (!work.isOnline) return;
   const busy = new Set<string>();
-  for (const { clientId, thread, state } of work.state.isRestored ? work.state.outbox : []) {
+  for (const { clientId, thread, state } of work.isRestored ? work.outbox : []) {
     if (state === 'sent' || state === 'refused' || busy.has(thread)) continue;
     busy.add(thread);
-    if (state !== 'waiting' || work.state.resting[thread] !== undefined) continue;
-    change(work, clientId, { state: 'sending', attempt: count(work) });
+    if (state !== 'waiting' || work.resting[thread]) continue;
+    change(work, clientId, { state: 'sending', attempt: ++work.counter });
     const item = itemOf(work, clientId);
     if (item) work.effects.push({ type: 'send', item });
   }
-  for (const [id, thread] of Object.entries(work.state.threads)) {
-    const read = work.state.resting[`read:${id}`] === undefined ? nextRead(thread) : null;
+  for (const [id, thread] of Object.entries(work.threads)) {
+    const read = work.resting[`read:${id}`] ? null : nextRead(thread);
     if (!read) continue;
-    const token = count(work);
-    changeThread(work, id, (one) => ({ ...one, reading: { from: read.from, token } }));
+    const token = ++work.counter;
+    changeThread(work, id, () => ({ reading: { from: read.from, token } }));
     work.effects.push({ type: 'read', conversationId: id, token, query: read.query });
   }
 }
