@@ -60,7 +60,7 @@ export function drawEntry(context: EntryContext, entry: Entry): TemplateResult {
       return html`<li class="ev small" data-at=${entry.at}>${time(context, entry)}<span class="knot q" title=${t('timeline.unverified')} aria-hidden="true">?</span><div><p class="t"><span class="cut">${changeWords(context.app, entry.event).words}</span><span class="end">${t(`source.${entry.event.erased ? 'agent' : entry.event.body.source}`)}</span></p></div></li>`;
     case 'change': {
       const { words, who } = changeWords(context.app, entry.event);
-      return html`<li class="ev small" data-at=${entry.at}>${time(context, entry)}<span class="knot dot" aria-hidden="true"></span><div><p class="t"><span class="cut">${words}</span>${who ? html`<span class="end">${who}</span>` : nothing}</p></div></li>`;
+      return change(context, entry, words, who);
     }
   }
 }
@@ -221,6 +221,14 @@ function mergeReason(event: Extract<Entry, { type: 'merge' }>['event']): string 
 function merge(context: EntryContext, entry: Extract<Entry, { type: 'merge' }>): TemplateResult {
   const { event } = entry;
   const known = context.contact?.merges.find((one) => one.mergeId === event.body.mergeId);
+  // Taken back, or of a contact that is not there yet: no strand runs in.
+  if (!known)
+    return change(
+      context,
+      entry,
+      changeWords(context.app, event).words,
+      context.contact ? t('timeline.undone') : '',
+    );
   const who =
     event.actor.type === 'agent'
       ? firstName(agentOf(context.app, event.actor.id)?.name ?? t('agent.former'))
@@ -228,12 +236,18 @@ function merge(context: EntryContext, entry: Extract<Entry, { type: 'merge' }>):
   return html`<li class="ev small mergeev" data-at=${entry.at}>
     ${time(context, entry)}<span class="strand"><svg width="18" height="58" viewBox="0 0 18 58" fill="none" stroke="var(--accent)" stroke-width="2" stroke-linecap="round" aria-hidden="true"><circle cx="17" cy="7" r="4" fill="var(--surface)" /><path d="M17 11C17 26 4 20 4 38" /><path d="M4 42v14" stroke-dasharray="1 5" /></svg></span>
     <div>
-      <p class="t"><b>${t('timeline.merged')}</b><span class="cut">${known?.mergedName ? t('timeline.merged_with', { name: known.mergedName }) : nothing}</span>${
-        known
-          ? html`<span class="end"><button class="link" type="button" @click=${() => context.onUnmerge(event.body.mergeId)}>${t('timeline.unmerge')}</button></span>`
-          : html`<span class="end">${t('timeline.undone')}</span>`
-      }</p>
+      <p class="t"><b>${t('timeline.merged')}</b><span class="cut">${known.mergedName ? t('timeline.merged_with', { name: known.mergedName }) : nothing}</span><span class="end"><button class="link" type="button" @click=${() => context.onUnmerge(event.body.mergeId)}>${t('timeline.unmerge')}</button></span></p>
       <p class="d">${[who, mergeReason(event)].filter(Boolean).join('. ')}</p>
     </div>
   </li>`;
+}
+
+/** What changed, in one line; at its end by whom, or what became of it. */
+function change(
+  context: EntryContext,
+  entry: ContentEntry,
+  words: TemplateResult,
+  end: string,
+): TemplateResult {
+  return html`<li class="ev small" data-at=${entry.at}>${time(context, entry)}<span class="knot dot" aria-hidden="true"></span><div><p class="t"><span class="cut">${words}</span>${end ? html`<span class="end">${end}</span>` : nothing}</p></div></li>`;
 }
