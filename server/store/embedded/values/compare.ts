@@ -1,4 +1,5 @@
 import { Binary, BSONRegExp, Code, Decimal128, Int32, MaxKey, MinKey, ObjectId, Timestamp } from 'bson';
+import { decode } from '../bson/decode.js';
 import { type Doc, Opaque, type, type Value } from '../bson/types.js';
 import { compareNumbers, type Numeric } from './numbers.js';
 
@@ -158,9 +159,11 @@ function compareBinaries(left: Binary, right: Binary): number {
   );
 }
 
-const timeOf = (value: Value): bigint =>
+/** Milliseconds, of dates that JavaScript cannot hold too. */
+export const timeOf = (value: Value): bigint =>
   value instanceof Date ? BigInt(value.getTime()) : (value as Opaque).bytes.readBigInt64LE(0);
-const textOf = (value: Value): string =>
+/** The text of a string, or of one of BSON's old symbols. */
+export const textOf = (value: Value): string =>
   typeof value === 'string'
     ? value
     : (value as Opaque).bytes.toString('utf8', 4, (value as Opaque).bytes.length - 1);
@@ -209,12 +212,23 @@ function compareRare(of: number, left: Value, right: Value): number {
     }
     case bracket.code:
       return compareStrings(String((left as Code).code), String((right as Code).code));
-    case bracket.pointer:
-    case bracket.scopedCode:
-      return Buffer.compare((left as Opaque).bytes, (right as Opaque).bytes);
+    case bracket.pointer: {
+      const [a, b] = [(left as Opaque).bytes, (right as Opaque).bytes];
+      return a.length - b.length || Buffer.compare(a, b);
+    }
+    case bracket.scopedCode: {
+      const [a, b] = [scopedCode(left as Opaque), scopedCode(right as Opaque)];
+      return compareStrings(a.code, b.code) || compareDocuments(a.scope, b.scope);
+    }
     default:
       return 0;
   }
+}
+
+/** Code with the variables it was stored with: two lengths, the text, a document. */
+export function scopedCode({ bytes }: Opaque): { code: string; scope: Doc } {
+  const length = bytes.readInt32LE(4);
+  return { code: bytes.toString('utf8', 8, 7 + length), scope: decode(bytes.subarray(8 + length)) };
 }
 
 function compareArrays(left: Value[], right: Value[], collate?: Collate): number {

@@ -89,15 +89,12 @@ function rounded34(value: Finite): Decimal {
 
 export const fromInteger = (value: bigint): Finite => finite(value, 0);
 
-/** A double as MongoDB converts it: its 15 significant digits. */
+/** A double as MongoDB converts it: 15 significant digits, the zeros at their end too (1 is 1.00000000000000). */
 export function fromDouble(value: number): Decimal {
   if (Number.isNaN(value)) return nan;
   if (!Number.isFinite(value)) return { kind: 'infinite', negative: value < 0 };
-  if (Number.isInteger(value) && Math.abs(value) < 1e15) {
-    const whole = finite(BigInt(value), 0);
-    return Object.is(value, -0) ? { ...whole, negative: true } : whole;
-  }
-  return parse(Decimal128.fromString(value.toPrecision(15)));
+  if (value === 0) return { kind: 'finite', negative: Object.is(value, -0), digits: 0n, exponent: 0 };
+  return parse(Decimal128.fromString(value.toExponential(14)));
 }
 
 /** A double's exact value: what comparing goes by. */
@@ -153,14 +150,20 @@ export function addDecimals(left: Decimal, right: Decimal): Decimal {
   if (left.kind === 'infinite')
     return right.kind === 'infinite' && right.negative !== left.negative ? nan : left;
   if (right.kind === 'infinite') return right;
-  // A number so much smaller that it cannot change the other's last place is only its sign.
+  // A number so much smaller that it cannot change the other's last place only asks for all of the other's places.
   if (Math.abs(left.exponent - right.exponent) > 200) {
     const [large, small] = left.exponent > right.exponent ? [left, right] : [right, left];
-    if (large.digits !== 0n) return small.digits === 0n ? large : rounded34(large);
-    return small;
+    return large.digits === 0n ? small : rounded34(withAllPlaces(large));
   }
   const [a, b, exponent] = aligned(left, right);
+  // Nothing is below zero only when both were.
+  if (a + b === 0n) return { ...finite(0n, exponent), negative: left.negative && right.negative };
   return rounded34(finite(a + b, exponent));
+}
+
+function withAllPlaces(value: Finite): Finite {
+  const more = Math.max(0, Math.min(most - lengthOf(value.digits), value.exponent - leastExponent));
+  return { ...value, digits: value.digits * 10n ** BigInt(more), exponent: value.exponent - more };
 }
 
 /** The exact difference of two numbers, however many digits it has. */
@@ -214,7 +217,6 @@ export function modDecimals(left: Decimal, right: Decimal): Decimal {
   if (left.kind !== 'finite' || right.kind === 'nan') return nan;
   if (right.kind === 'infinite') return left;
   if (right.digits === 0n) return nan;
-  if (Math.abs(left.exponent - right.exponent) > 7_000) return nan;
   const [a, b, exponent] = aligned(left, right);
   const rest = a % b;
   return rounded34({ kind: 'finite', negative: left.negative, digits: rest < 0n ? -rest : rest, exponent });
