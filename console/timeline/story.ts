@@ -66,6 +66,8 @@ class Story extends View {
   /** Months that stand open: unfolded, or shown before there was enough in them to fold. */
   readonly #open = new Set<string>();
   #token = 0;
+  /** The filter that the events were read for: they stand until those of another one have come. */
+  #readFor: Filter = 'all';
   #older: string | null = null;
   #newer: string | null = null;
   #isReading = false;
@@ -170,7 +172,8 @@ class Story extends View {
   async #begin(at: string | null): Promise<void> {
     const token = ++this.#token;
     this.#isReading = true;
-    const query = { ...queryOf(this.filter), limit: pageEvents };
+    const { filter } = this;
+    const query = { ...queryOf(filter), limit: pageEvents };
     try {
       const older = await this.app.api.timeline(this.contactId, { ...query, ...(at !== null && { at }) });
       const newer: TimelinePage | null =
@@ -178,6 +181,7 @@ class Story extends View {
           ? null
           : await this.app.api.timeline(this.contactId, { ...query, at, direction: 'newer' });
       if (token !== this.#token) return;
+      this.#readFor = filter;
       this.events = mergeEvents([], [...older.events, ...(newer?.events ?? [])]);
       this.#older = older.olderCursor ?? null;
       this.#newer = newer?.newerCursor ?? null;
@@ -323,7 +327,7 @@ class Story extends View {
 
   /** The entries as they stand. Who filters looks for something: then nothing is folded. */
   #entries(now: Date): Entry[] {
-    const isFolding = this.filter === 'all';
+    const isFolding = this.#readFor === 'all';
     const entries = groupTimeline(this.events, now, isFolding ? this.#open : null);
     this.#folds = entries.filter((entry) => entry.type === 'fold');
     if (isFolding)
