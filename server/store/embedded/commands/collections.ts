@@ -46,7 +46,7 @@ const createFields = new Set([
   'temp',
   'flags',
 ]);
-const refusedOptions = ['capped', 'timeseries', 'encryptedFields', 'expireAfterSeconds'];
+const refusedOptions = ['capped', 'clusteredIndex', 'timeseries', 'encryptedFields', 'expireAfterSeconds'];
 const keptOptions = [
   'viewOn',
   'pipeline',
@@ -55,7 +55,6 @@ const keptOptions = [
   'validationLevel',
   'validationAction',
   'changeStreamPreAndPostImages',
-  'clusteredIndex',
 ];
 
 export async function create(command: Doc, context: Context): Promise<Answer> {

@@ -54,7 +54,10 @@ const refused = (field: string) =>
 
 export function find(command: Doc, context: Context): Promise<Answer> {
   read.allow(command, 'find', findFields);
-  for (const field of unsupported) if (read.flag(command, field)) throw refused(field);
+  for (const field of unsupported) {
+    const value = command.get(field);
+    if (value !== undefined && value !== false) throw refused(field);
+  }
   const name = collectionName(command);
   if (isView(context, command)) return aggregate(findAsPipeline(command), context);
   const collection = findCollection(command, context);

@@ -260,6 +260,13 @@ export function changeIndex(collection: Collection, wanted: Doc): Record<string,
     ? collection.indexes.find(({ name }) => name === wanted.get('name'))
     : collection.indexes.find(({ key }) => equals(key, wanted.get('keyPattern') ?? null));
   if (!found) throw new StoreError(27, 'IndexNotFound', 'cannot find the index for collMod');
+  for (const field of ['unique', 'prepareUnique'])
+    if (wanted.has(field))
+      throw new StoreError(
+        72,
+        'InvalidOptions',
+        `changing '${field}' of an index is not supported by this store`,
+      );
   const changes: Record<string, Value> = {};
   const spec = new Map(found.spec);
   if (wanted.has('hidden')) {
