@@ -2,27 +2,23 @@ import { html, nothing, type PropertyValues } from 'lit';
 import { keyed } from 'lit/directives/keyed.js';
 import { repeat } from 'lit/directives/repeat.js';
 import { setBlocked } from '../contact/actions.js';
-import { drawnKeys } from '../keys/registry.js';
+import { inboxRouteOf } from '../list/actions.js';
 import { failure } from '../parts/failure.js';
 import { icon } from '../parts/icon.js';
 import { box, face } from '../parts/marks.js';
-import '../parts/menu.js';
-import { inboxRouteOf } from '../list/actions.js';
 import type { Menu } from '../parts/menu.js';
-import { withKey } from '../parts/tooltip.js';
 import { View } from '../parts/view.js';
-import { addressOf } from '../router.js';
-import { agentOf, firstName, meOf } from '../state/console.js';
-import { phone } from '../texts/phone.js';
+import { firstName, meOf } from '../state/console.js';
 import { t } from '../texts/text.js';
 import { dayAnchor } from '../texts/time.js';
+import '../timeline/strip.js';
 import { assign, changeStatus, markRead, openConversation } from './actions.js';
 import './composer.js';
+import { head, isBlocked } from './head.js';
 import { type Item, itemsOf } from './items.js';
 import type { Outgoing } from './log.js';
 import { call, email, type SaidContext, said, systemLine } from './said.js';
 import { renderText } from './text.js';
-import '../timeline/strip.js';
 
 /** A conversation: its head, what was said, and the composer under it. */
 class ConversationPane extends View {
@@ -199,11 +195,8 @@ class ConversationPane extends View {
 
   #block(): void {
     const row = this.app.rows.of(this.conversationId).get();
-    const detail = this.app.details.of(this.conversationId).get();
-    const isBlocked =
-      detail.state === 'ready' && detail.value.reply.by === 'none' && detail.value.reply.reason === 'blocked';
     if (row)
-      void setBlocked(this.app, row.contact.id, !isBlocked).then(() =>
+      void setBlocked(this.app, row.contact.id, !isBlocked(this.app, row.id)).then(() =>
         openConversation(this.app, this.conversationId),
       );
   }
@@ -216,12 +209,16 @@ class ConversationPane extends View {
     if (this.#readSeqAtOpen === null && row) this.#readSeqAtOpen = row.readSeq;
     const error = detail.state === 'failed' ? detail.error : log.error;
     if (error && (!row || !log.isLoaded))
-      return html`${this.#bar()}${failure(error, { title: t('conversation.failed') }, () => {
-        app.details.of(this.conversationId).set({ state: 'loading' });
-        void openConversation(app, this.conversationId);
-      })}`;
+      return html`${head(app, this.conversationId, () => this.#block())}${failure(
+        error,
+        { title: t('conversation.failed') },
+        () => {
+          app.details.of(this.conversationId).set({ state: 'loading' });
+          void openConversation(app, this.conversationId);
+        },
+      )}`;
     return html`
-      ${this.#bar()}
+      ${head(app, this.conversationId, () => this.#block())}
       ${row ? html`<tl-strip .app=${app} .contactId=${row.contact.id} .name=${row.contact.name}></tl-strip>` : nothing}
       ${
         log.isLoaded
@@ -249,89 +246,6 @@ class ConversationPane extends View {
       <div role="status">${this.#others()}</div>
       <tl-composer .app=${app} .conversationId=${this.conversationId}></tl-composer>
     `;
-  }
-
-  #bar() {
-    const { app } = this;
-    const row = app.rows.of(this.conversationId).get();
-    const route = inboxRouteOf(app);
-    const back = html`<a class="ib back" title=${withKey(app, t('conversation.back'), 'back')} aria-label=${t('conversation.back')} href=${route ? addressOf({ page: 'inbox', workspaceId: route.workspaceId, view: route.view, sort: route.sort, ...(route.inboxId && { inboxId: route.inboxId }) }) : '/'}>${icon('arrow-left')}</a>`;
-    if (!row) return html`<div class="bar has-back">${back}<span class="late">${box(210, 12)}</span></div>`;
-    const assignee =
-      row.assigneeId === null
-        ? null
-        : { id: row.assigneeId, name: agentOf(app, row.assigneeId)?.name ?? null };
-    const me = meOf(app).id;
-    const detail = app.details.of(this.conversationId).get();
-    const isBlocked =
-      detail.state === 'ready' && detail.value.reply.by === 'none' && detail.value.reply.reason === 'blocked';
-    const isOpen = row.status === 'open';
-    return html`<div class="bar has-back">
-      ${back}
-      <h2 class="cut" dir="auto" title=${row.subject}>${phone(row.subject) || row.contact.name || t('contact.unnamed')}</h2>
-      <span class="lab num hide-sm">#${row.number}</span>
-      ${isOpen ? nothing : html`<span class="tag">${t(`status.${row.status}`)}</span>`}
-      <span class="grow"></span>
-      <tl-menu
-        class="assign"
-        .app=${app}
-        .items=${[
-          {
-            id: me,
-            label: t('assign.me'),
-            icon: 'user' as const,
-            keys: drawnKeys('assign-me', app.keys.isMac),
-            isCurrent: row.assigneeId === me,
-          },
-          ...app.agents
-            .get()
-            .filter((agent) => agent.active && agent.id !== me)
-            .map((agent) => ({
-              id: agent.id,
-              label: agent.name,
-              icon: 'user' as const,
-              isCurrent: row.assigneeId === agent.id,
-              ...(agent.availability === 'away' && { end: t('me.away') }),
-            })),
-          {
-            id: '',
-            label: t('assign.nobody'),
-            icon: 'circle-dashed' as const,
-            isCurrent: row.assigneeId === null,
-          },
-        ]}
-        .label=${withKey(app, assignee ? t('assign.to', { name: assignee.name ?? '' }) : t('assign.label'), 'assign')}
-        .trigger=${face(assignee)}
-        @choose=${(event: CustomEvent<string>) => void assign(app, row.id, event.detail === '' ? null : event.detail)}
-      ></tl-menu>
-      <tl-menu
-        .app=${app}
-        .items=${[
-          row.status === 'spam'
-            ? { id: 'open', label: t('status.not_spam'), icon: 'shield-check' as const }
-            : {
-                id: 'spam',
-                label: t('key.spam'),
-                icon: 'shield-alert' as const,
-                keys: drawnKeys('spam', app.keys.isMac),
-              },
-          {
-            id: 'block',
-            label: t(isBlocked ? 'key.unblock' : 'key.block'),
-            icon: 'ban' as const,
-            isDanger: !isBlocked,
-          },
-        ]}
-        .label=${t('conversation.more')}
-        .trigger=${icon('ellipsis')}
-        @choose=${(event: CustomEvent<string>) => (event.detail === 'block' ? this.#block() : void changeStatus(app, row.id, event.detail === 'spam' ? 'spam' : 'open'))}
-      ></tl-menu>
-      ${
-        isOpen
-          ? html`<button class="btn" type="button" title=${withKey(app, t('key.close'), 'close')} @click=${() => void changeStatus(app, row.id, 'closed')}>${icon('check', 's')}<span>${t('key.close')}</span></button>`
-          : html`<button class="btn" type="button" title=${withKey(app, t('key.reopen'), 'reopen')} @click=${() => void changeStatus(app, row.id, 'open')}>${icon('rotate-cw', 's')}<span>${t('key.reopen')}</span></button>`
-      }
-    </div>`;
   }
 
   #item(item: Item) {

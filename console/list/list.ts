@@ -5,7 +5,7 @@ import { icon } from '../parts/icon.js';
 import { box } from '../parts/marks.js';
 import '../parts/menu.js';
 import { View } from '../parts/view.js';
-import { t } from '../texts/text.js';
+import { figure, t } from '../texts/text.js';
 import { clock } from '../texts/time.js';
 import { inboxRouteOf, loadMoreRows, openList, pointAtList } from './actions.js';
 import { neighbour } from './reduce.js';
@@ -94,7 +94,7 @@ class List extends View {
     return html`
       <div class="bar">
         <h2 class="cut">${title}</h2>
-        ${count === undefined ? nothing : html`<span class="num lab">${count.toLocaleString()}</span>`}
+        ${count === undefined ? nothing : html`<span class="num lab">${figure(count)}</span>`}
       </div>
       <div class="toolrow">
         <tl-menu

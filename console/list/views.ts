@@ -11,7 +11,7 @@ import { View } from '../parts/view.js';
 import { addressOf, type InboxRoute, type Route } from '../router.js';
 import { meOf } from '../state/console.js';
 import { signOut } from '../state/session.js';
-import { t } from '../texts/text.js';
+import { figure, t } from '../texts/text.js';
 
 const views: readonly {
   view: ConversationView;
@@ -52,7 +52,7 @@ class Views extends View {
       href=${addressOf(to)}
       title=${name}
       aria-current=${isHere ? 'page' : nothing}
-      >${glyph}<span class="cut">${name}</span>${count ? html`<span class="num">${count.toLocaleString()}</span>` : nothing}</a
+      >${glyph}<span class="cut">${name}</span>${count ? html`<span class="num">${figure(count)}</span>` : nothing}</a
     >`;
     const inInbox = (view: ConversationView, inboxId?: string) =>
       route.page === 'inbox' && route.view === view && route.inboxId === inboxId;

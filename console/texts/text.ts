@@ -4,8 +4,9 @@ import { en } from './en.js';
 /** A text, or one for each plural form of `{count}` that the language has. */
 export type Text = string | { readonly [form in Intl.LDMLPluralRule]?: string };
 export type TextKey = keyof typeof en;
-/** Another language: every key of the English one, nothing besides. */
-export type Catalogue = { readonly [Key in TextKey]: (typeof en)[Key] extends string ? string : Text };
+/** Texts in another language: every key of the English ones, nothing besides. */
+export type Translated<Texts> = { readonly [Key in keyof Texts]: Texts[Key] extends string ? string : Text };
+export type Catalogue = Translated<typeof en>;
 export type Language = 'en' | 'ru';
 export type Parameters = Record<string, string | number>;
 
@@ -41,6 +42,9 @@ export function fill(text: Text, parameters: Parameters, rules: Intl.PluralRules
         : value;
   });
 }
+
+/** 12,345; 12 345: a count in the reader's language. */
+export const figure = (count: number): string => count.toLocaleString(language.get());
 
 /** A text with parts that are drawn: `['Merged with ', 1, '.']` for `Merged with {1}.` */
 export function split(key: TextKey, parameters: Parameters = {}): (string | number)[] {

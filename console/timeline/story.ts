@@ -1,32 +1,20 @@
 import { html, nothing, type PropertyValues } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
-import type { TimelinePage, TimelinePicture } from '../../shared/api.js';
-import type { ErrorReply } from '../../shared/errors.js';
-import type { TimelineEvent } from '../../shared/events/timeline.js';
+import type { TimelinePicture } from '../../shared/api.js';
 import { replyOf } from '../api/request.js';
-import type { IconName } from '../icons/sprite.js';
 import { inboxRouteOf } from '../list/actions.js';
 import { failure } from '../parts/failure.js';
-import { icon } from '../parts/icon.js';
 import { box } from '../parts/marks.js';
-import { withKey } from '../parts/tooltip.js';
 import { View } from '../parts/view.js';
 import { t } from '../texts/text.js';
 import { drawEntry, type EntryContext } from './entries.js';
-import './glance.js';
+import { filterBar } from './filters.js';
 import { type Fold, monthOf } from './fold.js';
-import { type Entry, groupTimeline, mergeEvents } from './group.js';
-import { type Filter, filters, loadPicture, queryOf } from './load.js';
+import './glance.js';
+import { type Entry, groupTimeline } from './group.js';
+import { type Filter, loadPicture } from './load.js';
 import { monthsUpTo } from './picture.js';
-
-const pageEvents = 60;
-const chipIcons: Record<Exclude<Filter, 'all'>, [IconName, string]> = {
-  chat: ['message-circle', 'c-chat'],
-  email: ['mail', 'c-mail'],
-  phone: ['phone', 'c-phone'],
-  note: ['lock', ''],
-  change: ['history', ''],
-};
+import { createReading } from './reading.js';
 
 /**
  * A contact's one timeline: the year picture as its map, the filters, and all that happened, newest on top.
@@ -40,8 +28,6 @@ class Story extends View {
     layout: { attribute: false },
     at: { attribute: false },
     filter: { state: true },
-    events: { state: true },
-    state: { state: true },
     window: { state: true },
     unfolded: { state: true },
     year: { attribute: false },
@@ -53,8 +39,6 @@ class Story extends View {
   /** Begin at this time instead of now. */
   declare at: string | undefined;
   declare filter: Filter;
-  declare events: readonly TimelineEvent[];
-  declare state: 'loading' | 'ready' | { error: ErrorReply };
   declare window: { from: string; to: string } | null;
   declare unfolded: ReadonlySet<string>;
   /** A calendar year in the picture; null is the last twelve months. */
@@ -62,15 +46,13 @@ class Story extends View {
   declare yearPicture: TimelinePicture | null;
   declare isPicking: boolean;
 
+  readonly #reading = createReading(
+    { timeline: (contactId, query) => this.app.api.timeline(contactId, query) },
+    () => this.requestUpdate(),
+  );
   #shown = '';
   /** Months that stand open: unfolded, or shown before there was enough in them to fold. */
   readonly #open = new Set<string>();
-  #token = 0;
-  /** The filter that the events were read for: they stand until those of another one have come. */
-  #readFor: Filter = 'all';
-  #older: string | null = null;
-  #newer: string | null = null;
-  #isReading = false;
   #version = -1;
   #yearShown: number | null = null;
   #jumpTo: string | null = null;
@@ -83,8 +65,6 @@ class Story extends View {
     super();
     this.layout = 'pane';
     this.filter = 'all';
-    this.events = [];
-    this.state = 'loading';
     this.window = null;
     this.unfolded = new Set();
     this.year = null;
@@ -116,7 +96,7 @@ class Story extends View {
       (entries) => {
         for (const entry of entries) {
           if (!entry.isIntersecting) continue;
-          void this.#page(entry.target.classList.contains('tl-top') ? 'newer' : 'older');
+          void this.#further(entry.target.classList.contains('tl-top') ? 'newer' : 'older');
         }
       },
       { rootMargin: '800px' },
@@ -137,8 +117,7 @@ class Story extends View {
     const version = this.app.timelines.of(this.contactId).get();
     if (shown !== this.#shown) {
       if (!this.#shown.startsWith(`${this.contactId}/`)) {
-        this.events = [];
-        this.state = 'loading';
+        this.#reading.forget();
         this.window = null;
         this.unfolded = new Set();
         this.#open.clear();
@@ -168,98 +147,36 @@ class Story extends View {
     }
   }
 
-  /** Reads anew, from now or around a time. An answer that comes after another question is dropped. */
+  /** Reads anew, from now or around a time, and goes there. */
   async #begin(at: string | null): Promise<void> {
-    const token = ++this.#token;
-    this.#isReading = true;
-    const { filter } = this;
-    const query = { ...queryOf(filter), limit: pageEvents };
-    try {
-      const older = await this.app.api.timeline(this.contactId, { ...query, ...(at !== null && { at }) });
-      const newer: TimelinePage | null =
-        at === null
-          ? null
-          : await this.app.api.timeline(this.contactId, { ...query, at, direction: 'newer' });
-      if (token !== this.#token) return;
-      this.#readFor = filter;
-      this.events = mergeEvents([], [...older.events, ...(newer?.events ?? [])]);
-      this.#older = older.olderCursor ?? null;
-      this.#newer = newer?.newerCursor ?? null;
-      this.state = 'ready';
-      if (at !== null) this.#jumpTo = at;
-    } catch (error) {
-      if (token === this.#token) this.state = { error: replyOf(error) };
-    } finally {
-      if (token === this.#token) this.#isReading = false;
-    }
+    const isThere = await this.#reading.begin(this.contactId, this.filter, at);
+    if (!isThere || at === null) return;
+    this.#jumpTo = at;
+    this.requestUpdate();
   }
 
-  async #page(way: 'older' | 'newer'): Promise<void> {
-    const cursor = way === 'older' ? this.#older : this.#newer;
-    if (cursor === null || this.#isReading || this.state !== 'ready') return;
-    const token = this.#token;
-    this.#isReading = true;
-    try {
-      const page = await this.app.api.timeline(this.contactId, {
-        ...queryOf(this.filter),
-        cursor,
-        direction: way,
-        limit: pageEvents,
-      });
-      if (token !== this.#token) return;
-      const scroller = this.querySelector<HTMLElement>('.scroll');
-      const before = scroller ? scroller.scrollHeight - scroller.scrollTop : 0;
-      this.events = mergeEvents(this.events, page.events);
-      if (way === 'older') this.#older = page.olderCursor ?? null;
-      else this.#newer = page.newerCursor ?? null;
-      await this.updateComplete;
-      // Newer ones came above: what one looks at stays where it is.
-      if (way === 'newer' && scroller) scroller.scrollTop = scroller.scrollHeight - before;
-    } catch (error) {
-      replyOf(error);
-    } finally {
-      if (token === this.#token) this.#isReading = false;
-    }
+  async #further(way: 'older' | 'newer'): Promise<void> {
+    const scroller = this.querySelector<HTMLElement>('.scroll');
+    const before = scroller ? scroller.scrollHeight - scroller.scrollTop : 0;
+    if (!(await this.#reading.further(way))) return;
+    await this.updateComplete;
+    // Newer ones came above: what one looks at stays where it is.
+    if (way === 'newer' && scroller) scroller.scrollTop = scroller.scrollHeight - before;
   }
 
-  /** Something happened. The newest are read once more, unless one looks at an older piece of the past. */
+  /** Something happened: it is read a moment later, with what came meanwhile. */
   #refreshSoon(): void {
     clearTimeout(this.#refreshTimer);
-    this.#refreshTimer = setTimeout(() => void this.#refresh(), 150);
-  }
-  async #refresh(): Promise<void> {
-    void loadPicture(this.app, this.contactId);
-    if (this.state !== 'ready') return this.#begin(this.at ?? null);
-    if (this.#newer !== null) return;
-    const token = this.#token;
-    try {
-      const page = await this.app.api.timeline(this.contactId, {
-        ...queryOf(this.filter),
-        limit: pageEvents,
-      });
-      if (token !== this.#token) return;
-      // A merge or an unmerge brings or takes old ones: then what was read no longer fits.
-      const oldestRead = page.events.at(-1)?.occurredAt ?? '';
-      const ids = new Set(page.events.map((event) => event.id));
-      const gone = this.events.some((event) => event.occurredAt > oldestRead && !ids.has(event.id));
-      const isRegrouped = page.events.some(
-        (event) =>
-          (event.kind === 'contact_merged' || event.kind === 'contact_unmerged') &&
-          !this.events.some((known) => known.id === event.id),
-      );
-      if (gone || isRegrouped) {
-        this.events = mergeEvents([], page.events);
-        this.#older = page.olderCursor ?? null;
-      } else this.events = mergeEvents(this.events, page.events);
-    } catch (error) {
-      replyOf(error);
-    }
+    this.#refreshTimer = setTimeout(() => {
+      void loadPicture(this.app, this.contactId);
+      void this.#reading.refresh();
+    }, 150);
   }
 
   protected override updated(_changed: PropertyValues): void {
     this.#sentinels?.disconnect();
     for (const sentinel of this.querySelectorAll('.tl-top, .tl-bottom')) this.#sentinels?.observe(sentinel);
-    if (this.#jumpTo !== null && this.state === 'ready') {
+    if (this.#jumpTo !== null && this.#reading.state === 'ready') {
       this.#scrollTo(this.#jumpTo);
       this.#jumpTo = null;
     }
@@ -293,13 +210,14 @@ class Story extends View {
 
   /** Goes to a time: scrolls when it has been read, else reads around it. */
   jump(at: string): void {
-    const oldest = this.events.at(-1)?.occurredAt;
-    const newest = this.events[0]?.occurredAt;
+    const { events, hasOlder, hasNewer } = this.#reading;
+    const oldest = events.at(-1)?.occurredAt;
+    const newest = events[0]?.occurredAt;
     const isRead =
       oldest !== undefined &&
       newest !== undefined &&
-      (at >= oldest || this.#older === null) &&
-      (at <= newest || this.#newer === null);
+      (at >= oldest || !hasOlder) &&
+      (at <= newest || !hasNewer);
     if (isRead) this.#scrollTo(at);
     else void this.#begin(at);
   }
@@ -327,8 +245,8 @@ class Story extends View {
 
   /** The entries as they stand. Who filters looks for something: then nothing is folded. */
   #entries(now: Date): Entry[] {
-    const isFolding = this.#readFor === 'all';
-    const entries = groupTimeline(this.events, now, isFolding ? this.#open : null);
+    const isFolding = this.#reading.filter === 'all';
+    const entries = groupTimeline(this.#reading.events, now, isFolding ? this.#open : null);
     this.#folds = entries.filter((entry) => entry.type === 'fold');
     if (isFolding)
       for (const entry of entries)
@@ -367,55 +285,44 @@ class Story extends View {
       <figure class="glance">
         <tl-glance .app=${app} .marks=${picture?.marks ?? []} .range=${monthsUpTo(now, this.year)} .style_=${this.layout} .window=${this.window} @jump=${(event: CustomEvent<string>) => this.jump(event.detail)}></tl-glance>
       </figure>
-      <div class="filters" role="toolbar" aria-label=${t('filter.label')}>
-        ${filters.map((filter) => {
-          const count = counts?.[filter];
-          const glyph = filter === 'all' ? null : chipIcons[filter];
-          const name = t(`filter.${filter}`);
-          return html`<button class="chip" type="button" title=${filter === 'all' || filter === 'note' || filter === 'change' ? name : withKey(app, name, `only-${filter}`)} aria-pressed=${this.filter === filter} @click=${() => {
-            this.filter = filter;
-          }}>${glyph ? html`${icon(glyph[0], 'xs', glyph[1])}<span class="vh">${name}</span>` : html`<span>${name}</span>`}${!count ? nothing : html` <span class="num">${count.toLocaleString()}</span>`}</button>`;
-        })}
-        <span class="grow"></span>
-        ${
-          this.isPicking
-            ? html`<span class="pick"><input class="field" type="date" aria-label=${t('timeline.jump')} max=${now.toISOString().slice(0, 10)} @change=${(
-                event: Event & { currentTarget: HTMLInputElement },
-              ) => {
-                const { value } = event.currentTarget;
-                this.isPicking = false;
-                if (value) this.jump(new Date(`${value}T23:59:59`).toISOString());
-              }} @blur=${() => {
-                this.isPicking = false;
-              }} @keydown=${(event: KeyboardEvent) => {
-                if (event.key === 'Escape') this.isPicking = false;
-                event.stopPropagation();
-              }} /></span>`
-            : html`<button class="ib small" type="button" title=${withKey(app, t('timeline.jump'), 'jump-date')} aria-label=${t('timeline.jump')} @click=${() => this.#pickDate()}>${icon('calendar', 's')}</button>`
-        }
-      </div>
+      ${filterBar({
+        app,
+        counts,
+        filter: this.filter,
+        choose: (filter) => {
+          this.filter = filter;
+        },
+        now,
+        isPicking: this.isPicking,
+        pick: (isPicking) => {
+          this.isPicking = isPicking;
+        },
+        jump: (at) => this.jump(at),
+      })}
       ${this.#body(context, now)}
     `;
   }
 
   #body(context: EntryContext, now: Date) {
-    if (typeof this.state === 'object')
-      return failure(this.state.error, { title: t('timeline.failed'), still: t('timeline.still') }, () => {
-        this.state = 'loading';
+    const { state, events, hasOlder, hasNewer, filter } = this.#reading;
+    if (typeof state === 'object')
+      return failure(state.error, { title: t('timeline.failed'), still: t('timeline.still') }, () => {
+        this.#reading.forget();
         void this.#begin(this.at ?? null);
+        this.requestUpdate();
       });
-    if (this.state === 'loading') return html`<div class="scroll late" aria-busy="true">${skeleton}</div>`;
-    if (this.events.length === 0)
-      return html`<div class="blank"><p>${t(this.filter === 'all' ? 'timeline.empty' : 'timeline.empty_filter')}</p></div>`;
+    if (state === 'loading') return html`<div class="scroll late" aria-busy="true">${skeleton}</div>`;
+    if (events.length === 0)
+      return html`<div class="blank"><p>${t(filter === 'all' ? 'timeline.empty' : 'timeline.empty_filter')}</p></div>`;
     return html`<div class="scroll" tabindex="0" role="region" aria-label=${t('timeline.title')} @scroll=${this.#measureSoon}>
       <ol class="tl">
-        ${this.#newer === null ? nothing : html`<li class="tl-top" aria-hidden="true"></li>`}
+        ${!hasNewer ? nothing : html`<li class="tl-top" aria-hidden="true"></li>`}
         ${repeat(
           this.#entries(now),
           (entry) => entry.key,
           (entry) => drawEntry(context, entry),
         )}
-        ${this.#older === null ? nothing : html`<li class="tl-bottom" aria-hidden="true"></li>`}
+        ${!hasOlder ? nothing : html`<li class="tl-bottom" aria-hidden="true"></li>`}
       </ol>
     </div>`;
   }
