@@ -89,13 +89,13 @@ describe('an inbox', () => {
     expect(summaries.find(({ id }) => id === one.chat._id)).toMatchObject({ open: 2, channel: 'chat' });
     expect((await summariseInboxes(two.scope)).map(({ open }) => open)).toEqual([0, 0, 0]);
     expect((await listInboxes(one.scope, 'phone')).map(({ _id }) => _id)).toEqual([one.phone._id]);
-    for (const refused of [
-      getInbox(two.scope, one.chat._id),
-      changeInbox(two.scope, one.chat._id, { name: 'Mine' }),
-      renewIdentitySecret(two.scope, one.chat._id),
-      findPublicInbox('nothing'),
+    for (const ask of [
+      () => getInbox(two.scope, one.chat._id),
+      () => changeInbox(two.scope, one.chat._id, { name: 'Mine' }),
+      () => renewIdentitySecret(two.scope, one.chat._id),
+      () => findPublicInbox('nothing'),
     ]) {
-      await expect(refused).rejects.toMatchObject({ code: 'inbox_not_found' });
+      await expect(ask()).rejects.toMatchObject({ code: 'inbox_not_found' });
     }
   });
 });
