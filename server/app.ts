@@ -9,7 +9,6 @@ import { makeSetupLink } from './agents/setup.js';
 import { throttle } from './agents/throttle.js';
 import { noRates, visitorRates } from './channels/chat/rates.js';
 import { emailDraft } from './channels/email/reply.js';
-import { emailRoutes } from './channels/email/routes.js';
 import { emailSending } from './channels/email/send.js';
 import type { Config } from './config.js';
 import type { ReplyPorts } from './conversations/send.js';
@@ -88,7 +87,6 @@ export async function startApp(given: Config): Promise<App> {
         isEmailConfigured: () => config.smtpUrl !== undefined,
         ...reply,
       },
-      channelRoutes: [emailRoutes()],
     });
     http.on('request', (req, res) => {
       // The sockets' server stands before this one: what it refused is answered, and must not be answered twice.

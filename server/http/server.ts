@@ -6,6 +6,7 @@ import type { Throttle } from '../agents/throttle.js';
 import type { RequestDeps } from '../channels/chat/requests.js';
 import { visitorRoutes } from '../channels/chat/routes.js';
 import type { SessionDeps } from '../channels/chat/session.js';
+import { emailRoutes } from '../channels/email/routes.js';
 import type { Config } from '../config.js';
 import { type ContactPorts, contactsRoutes } from '../contacts/routes.js';
 import type { DetailPorts } from '../conversations/detail.js';
@@ -27,8 +28,6 @@ export interface HttpDeps {
   throttle: Throttle;
   chat: SessionDeps & RequestDeps;
   console: ContactPorts & DetailPorts & ReplyPorts;
-  /** Routes of channels, below a workspace and behind its agents. */
-  channelRoutes: readonly Router[];
 }
 
 /**
@@ -89,7 +88,7 @@ function apiRoutes(deps: HttpDeps): Router {
   workspace.use(conversationsRoutes(deps.console));
   workspace.use(contactsRoutes(deps.console));
   workspace.use(filesRoutes());
-  for (const routes of deps.channelRoutes) workspace.use(routes);
+  workspace.use(emailRoutes());
   api.use('/workspaces/:workspaceId', workspace);
   return api;
 }
