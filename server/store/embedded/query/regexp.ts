@@ -1,105 +1,64 @@
 import { BSONRegExp } from 'bson';
-import type { Value } from '../bson/types.js';
-import { badValue, StoreError } from '../errors.js';
+import { Opaque, type, type Value } from '../bson/types.js';
+import { badValue, location } from '../errors.js';
+import { textOf } from '../values/compare.js';
+import type { Test } from './condition.js';
+import { fromPerl } from './pattern.js';
 
-/** Regular expressions: MongoDB's are Perl's, ours are JavaScript's. What the two read differently is refused. */
+/** Regular expressions in filters. */
 
 export const isRegExp = (value: Value | undefined): value is BSONRegExp => value instanceof BSONRegExp;
 
-const invalid = (message: string) =>
-  new StoreError(51091, 'Location51091', `Regular expression is invalid: ${message}`);
-
-/** `x`: white space and comments outside of classes mean nothing. */
-function withoutSpace(source: string): string {
-  let result = '';
-  let inClass = false;
-  for (let at = 0; at < source.length; at += 1) {
-    const letter = source[at]!;
-    if (letter === '\\') {
-      result += letter + (source[at + 1] ?? '');
-      at += 1;
-      continue;
-    }
-    if (letter === '[') inClass = true;
-    else if (letter === ']') inClass = false;
-    else if (!inClass && /\s/.test(letter)) continue;
-    else if (!inClass && letter === '#') {
-      while (at < source.length && source[at] !== '\n') at += 1;
-      continue;
-    }
-    result += letter;
-  }
-  return result;
-}
-
-/** Perl's own notations that have a like in JavaScript. */
-function translated(source: string, flags: Set<string>): string {
-  let result = source;
-  const leading = /^\(\?([imsx]+)\)/.exec(result);
-  if (leading) {
-    for (const flag of leading[1]!) flags.add(flag);
-    result = result.slice(leading[0].length);
-  }
-  if (flags.delete('x')) result = withoutSpace(result);
-  return result
-    .replace(/\(\?P</g, '(?<')
-    .replace(/\\A/g, '(?<![\\s\\S])')
-    .replace(/\\[zZ]/g, '(?![\\s\\S])')
-    .replace(/\[:alpha:\]/g, 'A-Za-z')
-    .replace(/\[:digit:\]/g, '0-9')
-    .replace(/\[:alnum:\]/g, 'A-Za-z0-9')
-    .replace(/\[:space:\]/g, '\\s');
-}
-
 /** @throws StoreError 51091 for a pattern that cannot be read, 51108 for unknown options */
 export function toRegExp(pattern: string, options: string): RegExp {
-  const flags = new Set(options);
-  for (const flag of flags)
-    if (!'imsxu'.includes(flag))
-      throw new StoreError(51108, 'Location51108', ` invalid flag in regex options: ${flag}`);
+  for (const flag of options)
+    if (!'imsxu'.includes(flag)) throw location(51108, ` invalid flag in regex options: ${flag}`);
   if (pattern.includes('\0') || options.includes('\0'))
     throw badValue('Regular expression cannot contain an embedded null byte');
-  const source = translated(pattern, flags);
-  flags.delete('u');
-  const known = [...flags].filter((flag) => 'ims'.includes(flag)).join('');
   try {
-    return new RegExp(source, `${known}u`);
+    return fromPerl(pattern, options);
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-  }
-  // Escapes that mean nothing are refused by the strict reading and harmless in the other.
-  try {
-    return new RegExp(source, known);
-  } catch (error) {
-    throw invalid(error instanceof Error ? error.message : String(error));
+    throw location(51091, `Regular expression is invalid: ${error.message}`);
   }
 }
 
-/** What `$regex` and a bare pattern test: a text's match. */
-export function regExpTest(
-  operand: Value,
-  options: Value | undefined,
-): (value: Value | undefined) => boolean {
+/** A text that matches, or an expression that is the same. */
+export function regExpTest(operand: BSONRegExp | string, options: string): Test {
+  const pattern = isRegExp(operand) ? operand.pattern : operand;
+  const flags = isRegExp(operand) ? operand.options || options : options;
+  const expression = toRegExp(pattern, flags);
+  const sorted = [...flags].sort().join('');
+  return (value) => {
+    if (typeof value === 'string') return expression.test(value);
+    if (value instanceof Opaque) return value.type === type.symbol && expression.test(textOf(value));
+    return isRegExp(value) && value.pattern === pattern && value.options === sorted;
+  };
+}
+
+/** `$regex` with the `$options` that stand beside it. */
+export function regExpOperator(operand: Value, siblings: ReadonlyMap<string, Value>): Test {
+  const options = siblings.get('$options');
   if (options !== undefined && typeof options !== 'string') throw badValue('$options has to be a string');
-  let expression: RegExp;
-  if (isRegExp(operand)) {
-    if (options !== undefined && operand.options !== '')
-      throw new StoreError(51075, 'Location51075', 'options set in both $regex and $options');
-    expression = toRegExp(operand.pattern, options ?? operand.options);
-  } else if (typeof operand === 'string') expression = toRegExp(operand, options ?? '');
-  else throw badValue('$regex has to be a string');
-  return (value) => typeof value === 'string' && expression.test(value);
+  if (typeof operand !== 'string' && !isRegExp(operand)) throw badValue('$regex has to be a string');
+  if (isRegExp(operand) && operand.options !== '' && options) {
+    const isFirst = [...siblings.keys()].indexOf('$options') < [...siblings.keys()].indexOf('$regex');
+    throw location(isFirst ? 51074 : 51075, 'options set in both $regex and $options');
+  }
+  return regExpTest(operand, options ?? '');
 }
 
 /** The text with which everything that matches begins; null when there is none, or when case does not count. */
 export function literalPrefix(operand: BSONRegExp | string, options: string): string | null {
   const [pattern, flags] =
-    typeof operand === 'string' ? [operand, options] : [operand.pattern, options || operand.options];
+    typeof operand === 'string' ? [operand, options] : [operand.pattern, operand.options || options];
   if (/[ixm]/.test(flags) || !pattern.startsWith('^') || pattern.includes('|')) return null;
-  const match = /^\^([A-Za-z0-9 _@:/,;=<>!"'%&~-]+)/.exec(pattern);
-  if (!match) return null;
-  const rest = pattern.slice(match[0].length);
+  const [written] = /^(?:[^\\^$.*+?()[\]{}|\ud800-\udfff]|\\[^A-Za-z0-9\ud800-\udfff])*/.exec(
+    pattern.slice(1),
+  )!;
+  const letters = written.match(/\\?[\s\S]/g) ?? [];
   // A letter that may be left out or repeated is no part of what everything begins with.
-  const prefix = /^[*?{+]/.test(rest) ? match[1]!.slice(0, -1) : match[1]!;
+  if (/^[*?{+]/.test(pattern.slice(1 + written.length))) letters.pop();
+  const prefix = letters.map((one) => one.at(-1)).join('');
   return prefix === '' ? null : prefix;
 }
