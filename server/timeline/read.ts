@@ -3,66 +3,47 @@ import { type ReadTimeline, type TimelinePage, timelineKinds } from '../../share
 import { AppError } from '../../shared/errors.js';
 import { EventKind } from '../../shared/events/kinds.js';
 import type { EventPage } from '../../shared/events/timeline.js';
-import { limits } from '../../shared/limits.js';
 import { groupOf, movedEvents } from '../contacts/group.js';
 import { ConversationModel } from '../conversations/model.js';
 import type { Scope } from '../workspaces/scope.js';
 import { beyond, decodePlace, encodePlace } from './cursor.js';
 import { EventModel, type StoredEvent } from './model.js';
+import { bounded, type PageSource, type ReadConversation, readPage } from './page.js';
 import { toTimelineEvent } from './present.js';
 import { type Audience, visitorKinds } from './visibility.js';
 
-export interface ReadConversation {
-  conversationId: string;
-  /** Forwards from this seq, or backwards from that one: exactly one of the two. */
-  after?: number | undefined;
-  before?: number | undefined;
-  limit?: number | undefined;
-}
-
-const bounded = (limit: number | undefined): number =>
-  Math.min(limit ?? limits.pageEntriesDefault, limits.pageEntries);
+/** The mongoose side of the port that a conversation's pages are read through. */
+const mongoosePages: PageSource = {
+  async headOf(workspaceId, conversationId) {
+    const found = await ConversationModel.findOne({ _id: conversationId, workspaceId }, { head: 1 }).lean();
+    return found?.head ?? null;
+  },
+  async eventsIn({ workspaceId, conversationId, audience, after, before, upTo, order, limit }) {
+    return EventModel.find({
+      workspaceId,
+      conversationId,
+      seq: {
+        ...(after !== undefined && { $gt: after }),
+        ...(before !== undefined && { $lt: before }),
+        $lte: upTo,
+      },
+      ...(audience === 'visitor' && { kind: { $in: [...visitorKinds] } }),
+    })
+      .sort({ seq: order === 'asc' ? 1 : -1 })
+      .limit(limit)
+      .lean();
+  },
+};
 
 /**
  * A bounded piece of a conversation in order of `seq`, complete up to `upTo` for this audience.
  * @throws AppError `conversation_not_found`, `bad_request`
  */
-export async function readConversation(
+export const readConversation = (
   scope: Pick<Scope, 'workspaceId'>,
   query: ReadConversation,
   audience: Audience,
-): Promise<EventPage> {
-  const { conversationId, after, before } = query;
-  if ((after === undefined) === (before === undefined)) throw new AppError('bad_request', { field: 'after' });
-  const { workspaceId } = scope;
-  // The head first: all up to it is committed with it, so what is read after is complete to here.
-  const conversation = await ConversationModel.findOne(
-    { _id: conversationId, workspaceId },
-    { head: 1 },
-  ).lean();
-  if (!conversation) throw new AppError('conversation_not_found');
-  const { head } = conversation;
-  const limit = bounded(query.limit);
-  const seq = after !== undefined ? { $gt: after, $lte: head } : { $lt: before ?? 0, $lte: head };
-  const found = await EventModel.find({
-    workspaceId,
-    conversationId,
-    seq,
-    ...(audience === 'visitor' && { kind: { $in: [...visitorKinds] } }),
-  })
-    .sort({ seq: after !== undefined ? 1 : -1 })
-    .limit(limit + 1)
-    .lean();
-  const hasMore = found.length > limit;
-  const page = found.slice(0, limit);
-  if (after === undefined) page.reverse();
-  const events = page.map((event) => toTimelineEvent(event, audience));
-  if (after === undefined) {
-    return { events, upTo: Math.max(0, Math.min((before ?? 0) - 1, head)), head, isStart: !hasMore };
-  }
-  const lastSeq = page.at(-1)?.seq ?? head;
-  return { events, upTo: hasMore ? lastSeq : Math.max(after, head), head, isStart: after === 0 };
-}
+): Promise<EventPage> => readPage(mongoosePages, scope.workspaceId, query, audience);
 
 export type TimelineQuery = InferOutput<typeof ReadTimeline>;
 
