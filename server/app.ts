@@ -17,6 +17,7 @@ import { createHttpApp, createHttpServer } from './http/server.js';
 import { productVersion } from './http/version.js';
 import { startJobs } from './jobs/queue.js';
 import { log } from './log.js';
+import { followEvents } from './realtime/follow.js';
 import { createRealtime } from './realtime/server.js';
 import { openStore } from './store/connect.js';
 import { ensureIndexes } from './store/indexes.js';
@@ -44,6 +45,7 @@ export async function startApp(given: Config): Promise<App> {
   const store = await openStore({
     dataDir: given.dataDir,
     ...(given.mongodbUri !== undefined && { mongodbUri: given.mongodbUri }),
+    onFailure: (problem) => log.error({ problem }, 'the embedded store failed at a command'),
   });
   const closers: (() => Promise<unknown>)[] = [() => store.close()];
   try {
@@ -70,6 +72,10 @@ export async function startApp(given: Config): Promise<App> {
       reply,
     });
     closers.unshift(() => realtime.close());
+    const follower = followEvents({
+      report: ({ error }) => log.warn({ err: error }, 'the change stream broke off'),
+    });
+    closers.unshift(() => follower.close());
     const version = productVersion();
     const answer = createHttpApp({
       config,

@@ -22,6 +22,8 @@ interface StoreOptions {
   mongodbUri?: string;
   /** When another process has the data directory open: be refused, or use its store through its socket. */
   whenOwned?: 'refuse' | 'join';
+  /** Told what should not have happened in the embedded store. */
+  onFailure?: (problem: unknown) => void;
 }
 
 /**
@@ -135,7 +137,12 @@ export async function startEmbedded(
  * Connects mongoose, to MongoDB where there is a URI, else to the embedded store, which it starts.
  * @throws AppError `store_locked` (naming the owner), `store_corrupt`, `store_unavailable`
  */
-export async function openStore({ dataDir, mongodbUri, whenOwned = 'refuse' }: StoreOptions): Promise<Store> {
+export async function openStore({
+  dataDir,
+  mongodbUri,
+  whenOwned = 'refuse',
+  onFailure,
+}: StoreOptions): Promise<Store> {
   mongoose.set('strictQuery', true);
   if (mongodbUri !== undefined) {
     await connect(mongodbUri);
@@ -147,7 +154,7 @@ export async function openStore({ dataDir, mongodbUri, whenOwned = 'refuse' }: S
     await connect(uri);
     return { kind: 'embedded', uri, close: () => mongoose.disconnect() };
   }
-  const embedded = await startEmbedded(dataDir);
+  const embedded = await startEmbedded(dataDir, onFailure && { onFailure });
   try {
     await connect(embedded.uri);
   } catch (error) {

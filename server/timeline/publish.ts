@@ -68,9 +68,22 @@ export function publishNotice(notice: Notice): void {
   tell(notices, notice);
 }
 
+/** Ids of the latest events that were told here, oldest first: what the change stream brings again is known by them. */
+const told = new Set<string>();
+const mostTold = 20_000;
+
+export const wasTold = (eventId: string): boolean => told.has(eventId);
+
 /** Tells of events that are durable, whose senders were answered. */
 export function publishPlaced(placed: readonly PlacedEvent[]): void {
-  for (const { event, state } of placed) tell(events, publishedOf(event, state));
+  for (const { event, state } of placed) {
+    told.add(event._id);
+    tell(events, publishedOf(event, state));
+  }
+  for (const id of told) {
+    if (told.size <= mostTold) break;
+    told.delete(id);
+  }
 }
 
 function publishedOf(event: PlacedEvent['event'], conversation: ConversationState | null): Published {

@@ -1,0 +1,139 @@
+import type { ResumeToken } from 'mongodb';
+import { ConversationModel } from '../conversations/model.js';
+import { EventModel, type StoredEvent } from '../timeline/model.js';
+import type { PlacedEvent } from '../timeline/place.js';
+import { publishPlaced, wasTold } from '../timeline/publish.js';
+
+/**
+ * Follows the store's change stream, so that sockets of this process learn of what other processes appended (an import on
+ * the command line, another server) and of what this one committed just before it failed to say so. What was told here
+ * already is not told again.
+ */
+export interface Follower {
+  close(): Promise<void>;
+}
+
+interface FollowOptions {
+  /** Milliseconds in which this process tells of its own events: until then nobody else has to. */
+  patienceMs?: number;
+  report: (problem: { error: unknown }) => void;
+}
+
+const defaultPatienceMs = 400;
+const retryMs = 1_000;
+/** An append that was open when the stream broke has committed by then. */
+const overlapMs = 60_000;
+const mostAtOnce = 500;
+const historyLost = 286;
+
+interface InsertSeen {
+  _id: ResumeToken;
+  documentKey: { _id: string };
+}
+
+/** Begins now. Never throws: when the stream breaks it goes on from its token, or from the clock when that is gone. */
+export function followEvents({ patienceMs = defaultPatienceMs, report }: FollowOptions): Follower {
+  let isClosed = false;
+  let token: ResumeToken;
+  let seenAt = new Date();
+  const timers = new Set<NodeJS.Timeout>();
+  let stream = open();
+
+  function open() {
+    // Ids only: most events were told here, and need no reading.
+    const opened = EventModel.collection.watch<InsertSeen>(
+      [{ $match: { operationType: 'insert' } }, { $project: { documentKey: 1 } }],
+      token === undefined ? {} : { resumeAfter: token },
+    );
+    let gathered: string[] = [];
+    opened.on('change', (change) => {
+      const { _id, documentKey } = change as unknown as InsertSeen;
+      token = _id;
+      seenAt = new Date();
+      gathered.push(documentKey._id);
+      if (gathered.length > 1) return;
+      later(patienceMs, async () => {
+        const ids = gathered;
+        gathered = [];
+        await tellMissed(ids);
+      });
+    });
+    opened.on('error', (error) => again(error));
+    return opened;
+  }
+
+  function later(ms: number, work: () => Promise<void>): void {
+    const timer = setTimeout(() => {
+      timers.delete(timer);
+      work().catch((error: unknown) => report({ error }));
+    }, ms);
+    timers.add(timer);
+  }
+
+  function again(error: unknown): void {
+    if (isClosed) return;
+    report({ error });
+    const isLost = (error as { code?: unknown }).code === historyLost;
+    if (isLost) token = undefined;
+    stream.close().catch(() => undefined);
+    later(retryMs, async () => {
+      if (isClosed) return;
+      stream = open();
+      if (isLost || token === undefined) await tellSince(new Date(seenAt.getTime() - overlapMs));
+    });
+  }
+
+  /** After the stream's past was lost: everything that was recorded since, in pages. */
+  async function tellSince(since: Date): Promise<void> {
+    let after: { recordedAt: Date; _id: string } | null = null;
+    for (;;) {
+      const rows: { _id: string; recordedAt: Date }[] = await EventModel.find(
+        after
+          ? {
+              $or: [
+                { recordedAt: { $gt: after.recordedAt } },
+                { recordedAt: after.recordedAt, _id: { $gt: after._id } },
+              ],
+            }
+          : { recordedAt: { $gte: since } },
+        { _id: 1, recordedAt: 1 },
+      )
+        .sort({ recordedAt: 1, _id: 1 })
+        .limit(mostAtOnce)
+        .lean();
+      await tellMissed(rows.map(({ _id }) => _id));
+      const last = rows.at(-1);
+      if (!last || rows.length < mostAtOnce) return;
+      after = last;
+    }
+  }
+
+  return {
+    async close() {
+      isClosed = true;
+      for (const timer of timers) clearTimeout(timer);
+      await stream.close();
+    },
+  };
+}
+
+/** Reads and tells what this process has not told. Ids of every workspace: each event says whose it is. */
+async function tellMissed(ids: string[]): Promise<void> {
+  const missed = ids.filter((id) => !wasTold(id));
+  for (let at = 0; at < missed.length; at += mostAtOnce) {
+    const events: StoredEvent[] = await EventModel.find({ _id: { $in: missed.slice(at, at + mostAtOnce) } })
+      .sort({ recordedAt: 1, seq: 1 })
+      .lean();
+    const wanted = [...new Set(events.flatMap(({ conversationId }) => conversationId ?? []))];
+    const rows = await ConversationModel.find({ _id: { $in: wanted } }).lean();
+    const states = new Map(rows.map((row) => [row._id, row]));
+    publishPlaced(
+      events.map(
+        (event): PlacedEvent => ({
+          event,
+          state: (event.conversationId && states.get(event.conversationId)) || null,
+        }),
+      ),
+    );
+  }
+}

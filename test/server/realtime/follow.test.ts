@@ -1,0 +1,87 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { createContact } from '../../../server/contacts/create.js';
+import { type Follower, followEvents } from '../../../server/realtime/follow.js';
+import { append } from '../../../server/timeline/append.js';
+import { prepare } from '../../../server/timeline/draft.js';
+import { settleInside } from '../../../server/timeline/place.js';
+import { onPublished, type Published } from '../../../server/timeline/publish.js';
+import { mongooseStore } from '../../../server/timeline/store.js';
+import { systemPorts } from '../../../server/timeline/system.js';
+import { aCompany, withStore } from '../store.js';
+import { aMessage, begunUnder } from '../timeline/drafts.js';
+
+withStore();
+
+let follower: Follower | null = null;
+const stops: (() => void)[] = [];
+afterEach(async () => {
+  for (const stop of stops.splice(0)) stop();
+  await follower?.close();
+  follower = null;
+});
+
+/** What this process told its sockets, by the event's id. */
+function listen(): Map<string, Published[]> {
+  const told = new Map<string, Published[]>();
+  stops.push(
+    onPublished((published) => {
+      told.set(published.event.id, [...(told.get(published.event.id) ?? []), published]);
+    }),
+  );
+  return told;
+}
+
+async function until(holds: () => boolean): Promise<void> {
+  const guard = performance.now() + 30_000;
+  while (!holds()) {
+    if (performance.now() > guard) throw new Error('not within 30 s');
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+/** As another process does it: the very same writing, and no word to this one. */
+async function appendElsewhere(scope: { workspaceId: string }, draft: ReturnType<typeof aMessage>) {
+  const [settled] = await mongooseStore.transact((transaction) =>
+    settleInside(transaction, [prepare(scope.workspaceId, draft)], systemPorts),
+  );
+  if (!settled || 'error' in settled) throw new Error('it was refused');
+  return settled.event;
+}
+
+describe('Following the store', () => {
+  it('tells what another process appended, once, with its conversation', async () => {
+    const { scope, chat } = await aCompany();
+    const contactId = await createContact(scope);
+    const told = listen();
+    follower = followEvents({ patienceMs: 50, report: ({ error }) => expect.unreachable(String(error)) });
+    const event = await appendElsewhere(
+      scope,
+      aMessage({ contactId, conversation: begunUnder('elsewhere', chat._id) }),
+    );
+    await until(() => told.has(event._id));
+    const [published] = told.get(event._id)!;
+    expect(published).toMatchObject({
+      workspaceId: scope.workspaceId,
+      conversation: { _id: event.conversationId, head: event.seq },
+      visibleToVisitor: true,
+    });
+  });
+
+  it('leaves to this process what it told itself', async () => {
+    const { scope, chat } = await aCompany();
+    const contactId = await createContact(scope);
+    const told = listen();
+    follower = followEvents({ patienceMs: 50, report: ({ error }) => expect.unreachable(String(error)) });
+    const { event: own } = await append(
+      scope,
+      aMessage({ contactId, conversation: begunUnder('own', chat._id) }),
+    );
+    // What is told later was looked at later: by then the first was passed over, or told twice.
+    const other = await appendElsewhere(
+      scope,
+      aMessage({ contactId, conversation: begunUnder('other', chat._id) }),
+    );
+    await until(() => told.has(other._id));
+    expect(told.get(own.id)).toHaveLength(1);
+  });
+});
