@@ -1,4 +1,5 @@
 import type { StoredEvent } from '../../../server/timeline/model.js';
+import type { PageSource } from '../../../server/timeline/page.js';
 import {
   type ContactChange,
   type ContactLink,
@@ -8,12 +9,14 @@ import {
   type TimelineStore,
   type TimelineTransaction,
 } from '../../../server/timeline/ports.js';
+import { isVisibleToVisitor } from '../../../server/timeline/visibility.js';
 
 /**
  * The door's port in memory, with what a real store does to it: transactions see a snapshot, the second writer of a
  * conversation runs again, a unique key taken meanwhile aborts. Held to the mongoose side by store.contract.test.ts.
  */
 export interface MemoryStore extends TimelineStore {
+  pages: PageSource;
   events: Map<string, StoredEvent>;
   conversations: Map<string, ConversationState>;
   jobs: Map<string, JobDraft>;
@@ -27,9 +30,21 @@ export interface MemoryStore extends TimelineStore {
 export interface MemoryOptions {
   /** Called before each step (`findEvents`, `insertEvents`, `commit`, ...): may wait, or throw to make it fail. */
   before?: (step: string) => Promise<void> | void;
+  /** Called when a commit is durable and nobody knows it yet: throwing here loses its answer. */
+  after?: () => Promise<void> | void;
+  /** In the commit itself: what it made durable, in order. */
+  committed?: (written: Written) => void;
+}
+
+export interface Written {
+  events: readonly StoredEvent[];
+  jobs: readonly JobDraft[];
+  now: Date;
 }
 
 const idOf = (workspaceId: string, name: string) => `${workspaceId}\n${name}`;
+
+const jobId = ({ workspaceId, name, key }: JobDraft) => idOf(workspaceId, `${name}\n${key}`);
 
 class Conflict extends Error {}
 
@@ -43,9 +58,22 @@ export function memoryStore(options: MemoryOptions = {}): MemoryStore {
     contactChanges: [],
     numbers: new Map(),
     commits: 0,
+    pages: {
+      async headOf(workspaceId, conversationId) {
+        await before('headOf');
+        return store.conversations.get(idOf(workspaceId, conversationId))?.head ?? null;
+      },
+      async eventsIn(range) {
+        await before('eventsIn');
+        const found = [...store.events.values()]
+          .filter((event) => isIn(range, event))
+          .toSorted((a, b) => ((a.seq ?? 0) - (b.seq ?? 0)) * (range.order === 'asc' ? 1 : -1));
+        return found.slice(0, range.limit);
+      },
+    },
     async transact(work) {
       for (let attempt = 1; attempt <= 100; attempt += 1) {
-        const { transaction, commit } = begin(store, before);
+        const { transaction, commit } = begin(store, options);
         const result = await work(transaction);
         await before('commit');
         try {
@@ -55,6 +83,7 @@ export function memoryStore(options: MemoryOptions = {}): MemoryStore {
           throw error;
         }
         store.commits += 1;
+        await options.after?.();
         return result;
       }
       throw new Error('100 conflicts in a row.');
@@ -63,12 +92,27 @@ export function memoryStore(options: MemoryOptions = {}): MemoryStore {
   return store;
 }
 
-function begin(store: MemoryStore, before: NonNullable<MemoryOptions['before']>) {
+function isIn(range: Parameters<PageSource['eventsIn']>[0], event: StoredEvent): boolean {
+  const { workspaceId, conversationId, audience, after = 0, before = Number.MAX_SAFE_INTEGER, upTo } = range;
+  const seq = event.seq ?? 0;
+  return (
+    event.workspaceId === workspaceId &&
+    event.conversationId === conversationId &&
+    seq > after &&
+    seq < before &&
+    seq <= upTo &&
+    (audience === 'agent' || isVisibleToVisitor(event.kind))
+  );
+}
+
+function begin(store: MemoryStore, options: MemoryOptions) {
+  const before = options.before ?? (() => {});
   const events = new Map(store.events);
   const conversations = new Map(store.conversations);
   const numbers = new Map(store.numbers);
   const newEvents: StoredEvent[] = [];
   const newJobs: JobDraft[] = [];
+  let jobsAt = new Date(0);
   const changed = new Map<string, { state: ConversationState; previousHead: number }>();
   const changes: ContactChange[] = [];
   const taken = new Map<string, number>();
@@ -107,8 +151,9 @@ function begin(store: MemoryStore, before: NonNullable<MemoryOptions['before']>)
       await before('insertEvents');
       newEvents.push(...list);
     },
-    async insertJobs(list) {
+    async insertJobs(list, now) {
       await before('insertJobs');
+      jobsAt = now;
       newJobs.push(...list);
     },
     async changeContacts(list) {
@@ -131,14 +176,16 @@ function begin(store: MemoryStore, before: NonNullable<MemoryOptions['before']>)
     for (const event of newEvents) {
       if (store.events.has(idOf(event.workspaceId, event.dedupeKey))) throw new DuplicateKey();
     }
+    for (const job of newJobs) if (store.jobs.has(jobId(job))) throw new DuplicateKey();
     // All checks stand before the first write: a transaction is whole or not at all.
     for (const [workspaceId, count] of taken) {
       store.numbers.set(workspaceId, (numbers.get(workspaceId) ?? 0) + count);
     }
     for (const [id, { state }] of changed) store.conversations.set(id, state);
     for (const event of newEvents) store.events.set(idOf(event.workspaceId, event.dedupeKey), event);
-    for (const job of newJobs) store.jobs.set(idOf(job.workspaceId, job.key), job);
+    for (const job of newJobs) store.jobs.set(jobId(job), job);
     store.contactChanges.push(...changes);
+    options.committed?.({ events: newEvents, jobs: newJobs, now: jobsAt });
   }
 
   return { transaction, commit };

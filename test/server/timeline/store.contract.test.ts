@@ -109,6 +109,21 @@ describe.each(sides)('the store port %s', (_name, make) => {
     expect(found).toEqual([state]);
   });
 
+  it('refuses a job that is there already, and with it all that was to be written', async () => {
+    const { store, workspaceId } = await make();
+    const job = { workspaceId, name: 'email.send', key: 'k', payload: {} };
+    const now = new Date('2026-03-01T10:00:00Z');
+    await store.transact((transaction) => transaction.insertJobs([job], now));
+    const one = event(workspaceId);
+    const again = store.transact(async (transaction) => {
+      await transaction.insertEvents([one]);
+      await transaction.insertJobs([{ ...job, payload: { other: true } }], now);
+    });
+    await expect(again).rejects.toBeInstanceOf(DuplicateKey);
+    expect(await store.transact((transaction) => transaction.findEvents([one]))).toEqual([]);
+    await store.transact((transaction) => transaction.insertJobs([{ ...job, name: 'other' }], now));
+  });
+
   it('runs the second of two who advance one conversation again, so that both advances stand', async () => {
     const { store, workspaceId } = await make();
     const state = begin(started(workspaceId, 'k'));
