@@ -1,5 +1,4 @@
 import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { Redis } from 'ioredis';
 import mongoose from 'mongoose';
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
@@ -13,7 +12,7 @@ import { emailSending } from './channels/email/send.js';
 import type { Config } from './config.js';
 import type { ReplyPorts } from './conversations/send.js';
 import { openBlobs } from './files/blobs.js';
-import { createHttpApp, createHttpServer } from './http/server.js';
+import { createHttpApp, createHttpServer, listen } from './http/server.js';
 import { productVersion } from './http/version.js';
 import { startJobs } from './jobs/queue.js';
 import { log } from './log.js';
@@ -124,16 +123,6 @@ export async function startApp(given: Config): Promise<App> {
     await closeAll(closers);
     throw error;
   }
-}
-
-function listen(http: Server, { port, host }: Config): Promise<number> {
-  return new Promise((resolve, reject) => {
-    http.once('error', reject);
-    http.listen(port, host, () => {
-      http.off('error', reject);
-      resolve((http.address() as AddressInfo).port);
-    });
-  });
 }
 
 /** With port 0 the public address is known only now. */

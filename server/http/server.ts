@@ -1,4 +1,5 @@
 import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import express, { type Express, type Router } from 'express';
 import { requireAgent } from '../agents/context.js';
 import { agentsRoutes, sessionRoutes } from '../agents/routes.js';
@@ -14,6 +15,7 @@ import { conversationsRoutes } from '../conversations/routes.js';
 import type { ReplyPorts } from '../conversations/send.js';
 import { filesRoutes } from '../files/routes.js';
 import { inboxesRoutes } from '../inboxes/routes.js';
+import { log } from '../log.js';
 import { jsonBodies, plainQueries } from './body.js';
 import { requestIds } from './context.js';
 import { demoRoutes } from './demo/routes.js';
@@ -46,6 +48,19 @@ export function createHttpServer(): Server {
   // A reader that takes nothing of its answer; sockets that were upgraded have their own heartbeat.
   server.setTimeout(120_000);
   return server;
+}
+
+/** Begins to listen and answers with the port. @throws the system's error when the address is not to be had */
+export function listen(server: Server, { port, host }: { port: number; host: string }): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      // From here on it is one connection that failed (no more files may be opened), and the others are served.
+      server.on('error', (error) => log.error({ err: error }, 'a connection could not be accepted'));
+      resolve((server.address() as AddressInfo).port);
+    });
+  });
 }
 
 /** Everything that is answered over HTTP, sockets apart. */

@@ -2,6 +2,7 @@ import { connect } from 'node:net';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { demoSignInLink } from '../../../server/http/demo/session.js';
+import { createHttpServer, listen } from '../../../server/http/server.js';
 import { log } from '../../../server/log.js';
 import { limits } from '../../../shared/limits.js';
 import { post, signInOwner, type TestApp, testApp, visitorAuth } from './app.js';
@@ -324,5 +325,19 @@ describe('the API', () => {
       (await get(`/api/workspaces/other/agents`, { authorization: `Bearer ${accessToken}` })).status,
     ).toBe(404);
     expect((await get(`${path}&token=${accessToken}`)).status).toBe(401);
+  });
+});
+
+describe('the listening socket', () => {
+  it('refuses an address that is taken, and once it listens outlives its own errors', async () => {
+    const taken = { port: at.app.port, host: '127.0.0.1' };
+    await expect(listen(createHttpServer(), taken)).rejects.toMatchObject({ code: 'EADDRINUSE' });
+    const server = createHttpServer().on('request', (_req, res) => res.end('served'));
+    const port = await listen(server, { port: 0, host: '127.0.0.1' });
+    // As the system tells it when no more files may be opened: without a listener it would end the process.
+    server.emit('error', Object.assign(new Error('too many open files'), { code: 'EMFILE' }));
+    expect(await (await fetch(`http://127.0.0.1:${port}`)).text()).toBe('served');
+    server.closeAllConnections();
+    await new Promise((closed) => server.close(closed));
   });
 });
