@@ -36,6 +36,7 @@ export const errorCatalogue = {
     retry: 'never',
     message: "This site is not on the inbox's list of allowed origins.",
   },
+  foreign_page: { status: 403, retry: 'never', message: "Only this server's own pages may ask for this." },
   blocked: { status: 403, retry: 'never', message: 'This conversation does not take messages.' },
   not_found: { status: 404, retry: 'never', message: 'There is nothing here under that name.' },
   inbox_not_found: { status: 404, retry: 'never', message: 'There is no such inbox.' },

@@ -53,6 +53,7 @@ export const around = {
   'error.email_not_configured': 'Outgoing mail is not set up.',
   'error.event_invalid': 'The server did not understand this. Load the page again.',
   'error.file_too_large': 'The file is larger than 25 MB. Send a link instead.',
+  'error.foreign_page': 'The console was opened at an address that is not the server’s own.',
   'error.forbidden': 'You may not do this. An owner or admin can give you the right.',
   'error.identity_token_invalid': 'The identity token was not accepted.',
   'error.inbox_not_found': 'This inbox is no longer there.',

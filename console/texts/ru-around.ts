@@ -59,6 +59,7 @@ export const around: Translated<typeof english> = {
   'error.email_not_configured': 'Исходящая почта не настроена.',
   'error.event_invalid': 'Сервер не понял запрос. Загрузите страницу снова.',
   'error.file_too_large': 'Файл больше 25 МБ. Отправьте ссылку.',
+  'error.foreign_page': 'Консоль открыта не по адресу самого сервера.',
   'error.forbidden': 'На это нет прав. Их может дать владелец или администратор.',
   'error.identity_token_invalid': 'Токен не принят.',
   'error.inbox_not_found': 'Этого канала больше нет.',

@@ -180,7 +180,7 @@ function ownPagesOnly(config: { publicUrl: string }): RequestHandler {
     const site = req.get('sec-fetch-site');
     const isOwn =
       origin === undefined || origin === config.publicUrl || origin === `${req.protocol}://${req.host}`;
-    if (!isOwn || (site !== undefined && site !== 'same-origin')) throw new AppError('origin_not_allowed');
+    if (!isOwn || (site !== undefined && site !== 'same-origin')) throw new AppError('foreign_page');
     next();
   };
 }

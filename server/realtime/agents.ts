@@ -55,7 +55,7 @@ async function admit(deps: AgentNamespaceDeps, socket: AgentSocket): Promise<Age
   const { origin, host } = socket.handshake.headers;
   // The token is no cookie, so no foreign page can use it; but a page that is not ours has no business here.
   if (origin !== undefined && !isOwn(origin, host, deps.publicUrl())) {
-    throw new AppError('origin_not_allowed', { origin: origin.slice(0, 200) });
+    throw new AppError('foreign_page', { origin: origin.slice(0, 200) });
   }
   const { protocol, accessToken, workspaceId } = readAuth(AgentHandshake, socket.handshake.auth);
   checkProtocol(protocol);

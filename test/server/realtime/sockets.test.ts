@@ -103,7 +103,7 @@ describe('S2: a foreign page', () => {
       'origin_not_allowed',
     );
     const agent = { protocol: 1, accessToken: 'x', workspaceId: at.workspaceId };
-    expect(await refusedWith(openSocket(at, '/agent', agent, { origin }))).toBe('origin_not_allowed');
+    expect(await refusedWith(openSocket(at, '/agent', agent, { origin }))).toBe('foreign_page');
     expect((await post(at, '/v1/visitor/session', visitorAuth(at), { origin })).status).toBe(403);
   });
 
