@@ -7,6 +7,10 @@ import type { Command } from './command.js';
 export const commands: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['serve', async () => (await import('./serve.js')).serve],
   ['store serve', async () => (await import('./store-serve.js')).storeServe],
+  ['store export', async () => (await import('./backup.js')).storeExport],
+  ['store import', async () => (await import('./backup.js')).storeImport],
+  ['backup', async () => (await import('./backup.js')).backup],
+  ['restore', async () => (await import('./backup.js')).restore],
   ['config', async () => (await import('./config.js')).config],
   ['doctor', async () => (await import('./doctor.js')).doctor],
   ['demo', async () => (await import('./demo.js')).demo],

@@ -6,8 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import mongoose from 'mongoose';
 import { AppError } from '../../shared/errors.js';
+import { LockedError, own, ownerOf } from './embedded/disk/lock.js';
 import type { ServeOptions } from './embedded/serve.js';
-import { own, ownerOf } from './owner.js';
 
 export interface Store {
   kind: 'embedded' | 'mongodb';
@@ -109,15 +109,29 @@ const connect = (uri: string) =>
     maxPoolSize: 100,
   });
 
-/** The embedded store on a directory, served on its socket. Ends with `close`. */
-export async function startEmbedded(
-  dataDir: string,
-  options: ServeOptions = {},
-): Promise<{ uri: string; close(): Promise<void> }> {
-  const directory = join(resolve(dataDir), 'store');
+function take(directory: string, socketPath: string): () => void {
+  try {
+    return own(directory, socketPath);
+  } catch (error) {
+    if (error instanceof LockedError) throw new AppError('store_locked', { pid: error.owner.pid });
+    throw error;
+  }
+}
+
+/** The embedded store under a data directory, served on its socket. Ends with `close`. */
+export const startEmbedded = (dataDir: string, options: ServeOptions = {}): Promise<Embedded> =>
+  openWorker(join(resolve(dataDir), 'store'), options);
+
+interface Embedded {
+  uri: string;
+  close(): Promise<void>;
+}
+
+/** A store's own directory, opened in a worker thread. @throws AppError `store_locked`, `store_corrupt`, `store_unavailable` */
+export async function openWorker(directory: string, options: ServeOptions = {}): Promise<Embedded> {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const socketPath = socketPathFor(directory);
-  const release = own(directory, socketPath);
+  const release = take(directory, socketPath);
   try {
     const worker = await startWorker(await workerFile(), directory, socketPath, options);
     return {

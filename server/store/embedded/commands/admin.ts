@@ -1,3 +1,5 @@
+import { existsSync, statSync } from 'node:fs';
+import { isAbsolute } from 'node:path';
 import { Int32 } from 'bson';
 import type { Plain } from '../bson/encode.js';
 import type { Doc } from '../bson/types.js';
@@ -277,3 +279,14 @@ export const whatsMyUri = (_command: Doc, { connection }: Context): Answer => ({
 
 /** Asks this store to write all it has: it always has. */
 export const fsync = (): Answer => ({ numFiles: new Int32(1), ok: 1 });
+
+/** A consistent copy of the whole file, under a path of this machine that is not there yet. */
+export async function copyStore(command: Doc, { database }: Context): Promise<Answer> {
+  const path = read.text(command, 'copyStore');
+  if (dbOf(command) !== 'admin')
+    throw new StoreError(13, 'Unauthorized', 'copyStore may only be run against the admin database.');
+  if (!isAbsolute(path)) throw new StoreError(2, 'BadValue', 'copyStore takes an absolute path');
+  if (existsSync(path)) throw new StoreError(2, 'BadValue', `${path} exists already`);
+  await database.environment.copyTo(path);
+  return { bytes: BigInt(statSync(path).size), ok: 1 };
+}

@@ -63,6 +63,7 @@ function table(credentials: Credentials | null): Record<string, Command> {
     refreshsessions: immediate(admin.refreshSessions),
     killallsessions: immediate(admin.killAllSessions),
     fsync: immediate(admin.fsync),
+    copystore: { handler: admin.copyStore },
     dbstats: { handler: admin.dbStats },
     collstats: { handler: admin.collStats },
     validate: { handler: admin.validate },
