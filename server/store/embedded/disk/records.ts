@@ -3,7 +3,8 @@ import { encode } from '../bson/encode.js';
 import type { Doc, Value } from '../bson/types.js';
 import { duplicateKey, StoreError } from '../errors.js';
 import { directedKey, isCut } from '../index/key.js';
-import { indexValuesAt } from '../values/path.js';
+import { type Path, pathOf } from '../values/path.js';
+import { tuplesOf } from '../values/tuples.js';
 import { type Catalog, type Collection, type Index, namespaceOf } from './catalog.js';
 import { read, readEntries, readKeys, remove, type Snapshot, type Table, write } from './environment.js';
 import { ChecksumError, dictionaryOf, pack, unpack } from './record.js';
@@ -165,22 +166,23 @@ export function keysOf(index: Index, doc: Doc): Buffer[] {
     const value = doc.get(fields[0]!.name);
     if (!Array.isArray(value)) return [directedKey(value, fields[0]!.direction, index.collate)];
   }
-  let keys: Buffer[][] = [[]];
-  let arrays = 0;
-  for (const { path, direction } of fields) {
-    const values = indexValuesAt(doc, path);
-    const parts =
-      values.length === 1
-        ? [directedKey(values[0], direction, index.collate)]
-        : distinct(values.map((value) => directedKey(value, direction, index.collate)));
-    if (parts.length > 1) arrays += 1;
-    if (arrays > 1 && parts.length > 1) throw parallelArrays(index);
-    keys =
-      parts.length === 1
-        ? keys.map((key) => [...key, parts[0]!])
-        : keys.flatMap((key) => parts.map((part) => [...key, part]));
-  }
-  return keys.map((parts) => (parts.length === 1 ? parts[0]! : Buffer.concat(parts)));
+  const tuples = tuplesOf(doc, pathsOf(index), () => parallelArrays(index));
+  return distinct(
+    tuples.map((tuple) => {
+      const parts = fields.map(({ direction }, at) => directedKey(tuple[at], direction, index.collate));
+      return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
+    }),
+  );
+}
+
+const knownPaths = new WeakMap<Index, Path[]>();
+
+function pathsOf(index: Index): Path[] {
+  const known = knownPaths.get(index);
+  if (known) return known;
+  const paths = index.fields.map(({ name }) => pathOf(name));
+  knownPaths.set(index, paths);
+  return paths;
 }
 
 const parallelArrays = (index: Index) =>
@@ -191,6 +193,7 @@ const parallelArrays = (index: Index) =>
   );
 
 function distinct(keys: Buffer[]): Buffer[] {
+  if (keys.length === 1) return keys;
   const seen = new Map(keys.map((key) => [key.toString('latin1'), key]));
   return [...seen.values()];
 }
