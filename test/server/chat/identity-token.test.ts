@@ -60,6 +60,18 @@ describe('an identity token', () => {
     expect(read(token)).toMatchObject({ email: { proved: false }, phone: { proved: false } });
   });
 
+  it('proves what it does not call unverified, and is refused where it says neither true nor false', () => {
+    const said = { ...claims, email: 'm@example.com', phone: '+4930901820' };
+    const proved = { email: { proved: true }, phone: { proved: true } };
+    expect(read(signed(said))).toMatchObject(proved);
+    expect(read(signed({ ...said, email_verified: true, phone_verified: true }))).toMatchObject(proved);
+    expect(read(signed({ ...said, phone_verified: false }))).toMatchObject({ phone: { proved: false } });
+    for (const unclear of ['false', 'true', 0, 1, null, {}]) {
+      expect(refused(signed({ ...said, email_verified: unclear }))).toBe('claims');
+      expect(refused(signed({ ...said, phone_verified: unclear }))).toBe('claims');
+    }
+  });
+
   it('is taken with RS256 and ES256 by the public key of the inbox', () => {
     const rs = signed(claims, { algorithm: 'RS256' }, rsa.privateKey);
     const es = signed(claims, { algorithm: 'ES256' }, ec.privateKey);

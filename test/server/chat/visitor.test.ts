@@ -226,6 +226,32 @@ describe('an identity token', () => {
     expect(contact?.given.name).toBe('Marta Kowalska');
   });
 
+  it('with an address that it calls unverified claims it, and joins nobody', async () => {
+    const scope = systemScope(at.workspaceId);
+    const value = 'unsure@example.com';
+    const arrival = {
+      inboxId: at.inbox._id,
+      type: 'email',
+      value,
+      proved: 'dmarc',
+      source: 'email',
+    } as const;
+    const owner = await resolveOrCreate(scope, arrival);
+    const visitor = await tab({
+      identityToken: identityToken({ sub: 'unsure', email: value, email_verified: false }),
+    });
+    expect(visitor.session.contactId).not.toBe(owner.contactId);
+    const groups = await ContactModel.find({ _id: { $in: [owner.contactId, visitor.session.contactId] } });
+    expect(new Set(groups.map(({ headId }) => headId)).size).toBe(2);
+    const claims = await ClaimModel.find({ workspaceId: at.workspaceId, value }).lean();
+    expect(claims.map(({ contactId }) => contactId)).toEqual([visitor.session.contactId]);
+    const sure = await tab({ identityToken: identityToken({ sub: 'sure', email: value }) });
+    const [one, other] = await Promise.all(
+      [owner.contactId, sure.session.contactId].map((_id) => ContactModel.findOne({ _id }).lean()),
+    );
+    expect(one?.headId).toBe(other?.headId);
+  });
+
   it('takes along what the same browser wrote before it was known', async () => {
     const before = await tab();
     const { conversationId } = await say(before, 'who am I');
