@@ -6,7 +6,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ConversationModel, ReadModel } from '../../server/conversations/model.js';
 import { openStore } from '../../server/store/connect.js';
 import { EventModel } from '../../server/timeline/model.js';
+import { readConversation } from '../../server/timeline/read.js';
 import { rebuild } from '../../server/timeline/rebuild.js';
+import { systemScope } from '../../server/workspaces/scope.js';
 import type { EventPage } from '../../shared/events/timeline.js';
 import { protocolNumber, type VisitorSession } from '../../shared/protocol.js';
 import { type ServerProcess, startServer } from '../journeys/server.js';
@@ -185,6 +187,34 @@ describe('kill -9 in the middle of 2,000 concurrent sends', () => {
       }
     }
     for (const browser of all) browser.socket?.close();
+  });
+
+  it('reads the same, in the same order, to agents as to visitors', async () => {
+    const store = await openStore({ dataDir: server.dataDir, whenOwned: 'join' });
+    try {
+      const rows = await ConversationModel.find().lean();
+      for (const { _id, workspaceId } of rows) {
+        const messages = async (audience: 'agent' | 'visitor') => {
+          const ids: string[] = [];
+          for (let after = 0; ; ) {
+            const page = await readConversation(
+              systemScope(workspaceId),
+              { conversationId: _id, after, limit: 200 },
+              audience,
+            );
+            ids.push(...page.events.flatMap(({ id, kind }) => (kind === 'message' ? [id] : [])));
+            after = page.upTo;
+            if (page.upTo >= page.head) return ids.slice(1);
+          }
+        };
+        const browser = all.find(({ conversationId }) => conversationId === _id);
+        const written = browser?.written.map((id) => browser.acknowledged.get(id));
+        expect(await messages('agent')).toEqual(written);
+        expect(await messages('visitor')).toEqual(written);
+      }
+    } finally {
+      await store.close();
+    }
   });
 
   it('leaves projections that equal those made again from the events, field by field', async () => {
