@@ -1,9 +1,21 @@
-import { Binary, BSONRegExp, Decimal128, Int32, MaxKey, MinKey, ObjectId, Timestamp } from 'bson';
+import { Binary, BSONRegExp, Code, Decimal128, Int32, MaxKey, MinKey, ObjectId, Timestamp } from 'bson';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { encode } from '../../../server/store/embedded/bson/encode.js';
 import { type Doc, Opaque, type, type Value } from '../../../server/store/embedded/bson/types.js';
-import { directedKey } from '../../../server/store/embedded/index/key.js';
+import { directedKey, isCut, keyPrefix, longestFor } from '../../../server/store/embedded/index/key.js';
+import { keysOf } from '../../../server/store/embedded/index/keys.js';
 import { compare, equals } from '../../../server/store/embedded/values/compare.js';
+import { pathOf } from '../../../server/store/embedded/values/path.js';
+import { doc } from '../documents.js';
+
+const scopedCode = (code: string, scope: object): Opaque => {
+  const text = Buffer.from(`${code}\0`);
+  const bytes = Buffer.concat([Buffer.alloc(8), text, encode(doc(scope))]);
+  bytes.writeInt32LE(bytes.length, 0);
+  bytes.writeInt32LE(text.length, 4);
+  return new Opaque(type.scopedCode, bytes);
+};
 
 const special = fc.constantFrom<Value>(
   0,
@@ -63,7 +75,12 @@ const leaf = fc.oneof(
     new MaxKey(),
     new BSONRegExp('a', 'i'),
     new BSONRegExp('a'),
+    new Code('x'),
     new Opaque(type.undefined, Buffer.alloc(0)),
+    new Opaque(type.symbol, Buffer.from([2, 0, 0, 0, 97, 0])),
+    scopedCode('x', { a: 1 }),
+    scopedCode('x', { a: 2 }),
+    scopedCode('xx', {}),
   ),
 );
 const { value } = fc.letrec<{ value: Value; doc: Doc }>((tie) => ({
@@ -101,6 +118,82 @@ describe('A key', () => {
       }),
       { numRuns: 1_500 },
     );
+  });
+});
+
+describe('A long key', () => {
+  const long = fc
+    .tuple(fc.constantFrom('x', 'y'), fc.integer({ min: 20, max: 420 }), fc.constantFrom('', 'a', 'b\0'))
+    .map(([letter, times, end]) => letter.repeat(times) + end);
+
+  it('is cut, and equal only to its own', () => {
+    fc.assert(
+      fc.property(long, long, fc.constantFrom(1, 4, 5, 32), (left, right, fields) => {
+        const longest = longestFor(fields);
+        const [a, b] = [directedKey(left, 1, undefined, longest), directedKey(right, 1, undefined, longest)];
+        expect(a.length).toBeLessThanOrEqual(longest);
+        expect(a.equals(b)).toBe(left === right);
+        if (!isCut(left, undefined, longest) && !isCut(right, undefined, longest))
+          expect(Math.sign(Buffer.compare(a, b))).toBe(Math.sign(compare(left, right)));
+      }),
+    );
+  });
+
+  it('lies behind the prefix of what is less, and not behind the end of what is more', () => {
+    fc.assert(
+      fc.property(long, long, (value, bound) => {
+        const longest = longestFor(5);
+        const key = directedKey(value, 1, undefined, longest);
+        const { bytes, isWhole } = keyPrefix(bound, longest);
+        const order = Math.sign(Buffer.compare(key.subarray(0, bytes.length), bytes));
+        if (order !== 0) expect(order).toBe(Math.sign(compare(value, bound)));
+        else if (isWhole) expect(value).toBe(bound);
+      }),
+    );
+  });
+});
+
+describe('The keys of a document', () => {
+  const index = (...names: string[]) => ({
+    paths: names.map(pathOf),
+    fields: names.map((name) => ({ name, direction: 1 as const })),
+    collate: undefined,
+  });
+
+  it('are one where no array is on the way, and one for each different element where one is', () => {
+    expect(keysOf(index('a', 'b'), doc({ a: 1 }))).toMatchObject({ keys: { length: 1 }, isScattered: false });
+    expect(keysOf(index('a', 'b'), doc({ a: [1, 2, 1] }))).toMatchObject({
+      keys: { length: 2 },
+      isScattered: true,
+    });
+    expect(keysOf(index('a'), doc({ a: [1] }))).toMatchObject({ keys: { length: 1 }, isScattered: true });
+    expect(keysOf(index('a'), doc({ a: 'x'.repeat(500) }))).toMatchObject({ isScattered: true });
+    expect(
+      keysOf(
+        index('a.b', 'a.c'),
+        doc({
+          a: [
+            { b: 1, c: 2 },
+            { b: 3, c: 4 },
+          ],
+        }),
+      ).keys,
+    ).toHaveLength(2);
+  });
+
+  it('refuse two arrays', () => {
+    expect(() => keysOf(index('a', 'b'), doc({ a: [1], b: [2] }))).toThrow(
+      'cannot index parallel arrays [b] [a]',
+    );
+  });
+
+  it('fit into LMDB, however many values there are', () => {
+    const names = Array.from({ length: 32 }, (_, n) => `f${n}`);
+    const { keys } = keysOf(
+      index(...names),
+      doc(Object.fromEntries(names.map((name) => [name, 'x'.repeat(300)]))),
+    );
+    expect(keys[0]!.length).toBeLessThanOrEqual(1_972);
   });
 });
 

@@ -1,212 +1,266 @@
 import { createHash } from 'node:crypto';
-import { Binary, BSONRegExp, Code, Decimal128, type Int32, type ObjectId, type Timestamp } from 'bson';
-import { type Doc, Opaque, type Value } from '../bson/types.js';
-import { bracket, bracketOf, type Collate } from '../values/compare.js';
+import { Binary, BSONRegExp, Code, type Decimal128, Int32, type ObjectId, type Timestamp } from 'bson';
+import type { Doc, Opaque, Value } from '../bson/types.js';
+import { bracket, bracketOf, type Collate, scopedCode, textOf, timeOf } from '../values/compare.js';
 import * as decimal from '../values/decimal.js';
 
 /**
  * Values as bytes whose order (memcmp) is the order of `compare`: what makes one range scan serve equality, range and
- * sort. Texts are escaped (00 -> 00 FF) and ended by 00 01, so that a prefix stands first.
+ * sort. Each value's bytes say where they end, so that those of several make one key. Texts are escaped (00 -> 00 FF)
+ * and ended by 00 01, so that a prefix stands first.
+ *
+ * Under a collation a text is written as the collation's key of it: equal texts have equal bytes when they are foldable
+ * (see `Collate`), and their order among the bytes is no order of the language. A value of more bytes than `longest` is
+ * cut and closed with a hash: equality still holds, order among values that begin alike does not. For both a range of
+ * bytes may only be asked for what these promise; see query/intervals.ts.
  */
 
-/** Longer components are cut and closed with a hash: equality still holds, order among them does not. */
-export const longestComponent = 400;
+/** What LMDB takes as a key, less the record's number behind it. */
+const mostBytes = 1_964;
 const hashBytes = 32;
 
-const terminator = Buffer.from([0, 1]);
-const zero = Buffer.from([0]);
+/** The bytes a value may have in a key of so many. */
+export const longestFor = (values: number): number => Math.min(400, Math.floor(mostBytes / values));
+export const longestComponent = longestFor(1);
 
-function escaped(bytes: Buffer): Buffer {
-  if (!bytes.includes(0)) return Buffer.concat([bytes, terminator]);
-  const parts: number[] = [];
-  for (const byte of bytes) {
-    parts.push(byte);
-    if (byte === 0) parts.push(0xff);
-  }
-  return Buffer.concat([Buffer.from(parts), terminator]);
+/** Keys are written here, and copied out of it. */
+let into = Buffer.allocUnsafe(4_096);
+let at = 0;
+
+function reserve(bytes: number): void {
+  if (at + bytes <= into.length) return;
+  const larger = Buffer.allocUnsafe(Math.max(into.length * 2, at + bytes));
+  into.copy(larger, 0, 0, at);
+  into = larger;
 }
 
-const text = (value: string): Buffer => escaped(Buffer.from(value, 'utf8'));
+function writeByte(byte: number): void {
+  reserve(1);
+  into[at] = byte;
+  at += 1;
+}
+
+function writeBytes(bytes: Uint8Array): void {
+  reserve(bytes.length);
+  into.set(bytes, at);
+  at += bytes.length;
+}
+
+function writeText(text: string): void {
+  reserve(text.length * 3 + 2);
+  if (text.includes('\0')) {
+    for (const byte of Buffer.from(text, 'utf8')) {
+      writeByte(byte);
+      if (byte === 0) writeByte(0xff);
+    }
+    reserve(2);
+  } else at += into.write(text, at, 'utf8');
+  into[at] = 0;
+  into[at + 1] = 1;
+  at += 2;
+}
+
+/** Behind a number's nearest double: less than it, that very number, more than it. */
+const less = 0x7f;
+const exactly = 0x80;
+const more = 0x81;
 
 /** A double with its sign flipped (and all bits, below zero) keeps its order as bytes. NaN stands first. */
-function doubleBytes(value: number, into: Buffer): void {
-  if (Number.isNaN(value)) {
-    into.fill(0, 0, 8);
-    return;
+function writeDouble(value: number, rest: number): void {
+  reserve(9);
+  if (Number.isNaN(value)) into.fill(0, at, at + 8);
+  else {
+    into.writeDoubleBE(value === 0 ? 0 : value, at);
+    if (value < 0) invert(at, at + 8);
+    else into[at] = into[at]! ^ 0x80;
   }
-  into.writeDoubleBE(value === 0 ? 0 : value, 0);
-  if (value < 0) for (let at = 0; at < 8; at += 1) into[at] = ~into[at]! & 0xff;
-  else into[0] = into[0]! ^ 0x80;
+  into[at + 8] = rest;
+  at += 9;
 }
-
-const noRest = 0x80;
 
 /** The nearest double, and then how far it is from the number itself: exact over all types. */
-function numberBytes(value: number | bigint | Int32 | Decimal128): Buffer {
-  if (typeof value === 'number') return plainNumber(value);
-  if (typeof value !== 'bigint' && !(value instanceof Decimal128)) return plainNumber(value.value);
+function writeNumber(value: number | bigint | Int32 | Decimal128): void {
+  if (typeof value === 'number') return writeDouble(value, exactly);
+  if (value instanceof Int32) return writeDouble(value.value, exactly);
+  if (typeof value === 'bigint' && Number.isSafeInteger(Number(value)))
+    return writeDouble(Number(value), exactly);
   const exact = typeof value === 'bigint' ? decimal.fromInteger(value) : decimal.parse(value);
-  if (exact.kind !== 'finite') return plainNumber(decimal.toNumber(exact));
+  if (exact.kind !== 'finite') return writeDouble(decimal.toNumber(exact), exactly);
   const nearest = Math.max(-Number.MAX_VALUE, Math.min(Number.MAX_VALUE, decimal.toNumber(exact)));
   const rest = decimal.subtractExactly(exact, decimal.fromDoubleExactly(nearest));
-  if (rest.digits === 0n) return plainNumber(nearest);
+  if (rest.digits === 0n) return writeDouble(nearest, exactly);
+  writeDouble(nearest, rest.negative ? less : more);
   const digits = rest.digits.toString();
-  const magnitude = Buffer.alloc(2);
-  magnitude.writeUInt16BE(digits.length + rest.exponent + 0x8000);
-  const tail = Buffer.concat([magnitude, Buffer.from(digits.replace(/0+$/, '')), zero]);
-  const head = Buffer.alloc(9);
-  doubleBytes(nearest, head);
-  head[8] = rest.negative ? noRest - 1 : noRest + 1;
-  return Buffer.concat([head, rest.negative ? inverted(tail) : tail]);
+  const from = at;
+  reserve(digits.length + 3);
+  at = into.writeUInt16BE(digits.length + rest.exponent + 0x8000, at);
+  at += into.write(digits.replace(/0+$/, ''), at, 'latin1');
+  writeByte(0);
+  if (rest.negative) invert(from, at);
 }
 
-function plainNumber(value: number): Buffer {
-  const bytes = Buffer.allocUnsafe(9);
-  doubleBytes(value, bytes);
-  bytes[8] = noRest;
-  return bytes;
-}
-
-function timeBytes(time: bigint): Buffer {
-  const bytes = Buffer.alloc(8);
-  bytes.writeBigInt64BE(time);
-  bytes[0] = bytes[0]! ^ 0x80;
-  return bytes;
-}
-
-function body(value: Value, of: number, collate: Collate | undefined): Buffer {
-  switch (of) {
-    case bracket.number:
-      return numberBytes(value as number);
-    case bracket.string: {
-      const plain =
-        typeof value === 'string'
-          ? value
-          : (value as Opaque).bytes.toString('utf8', 4, (value as Opaque).bytes.length - 1);
-      return text(collate ? collate.key(plain) : plain);
-    }
-    case bracket.object:
-      return documentBytes(value as Doc, collate);
-    case bracket.array:
-      return Buffer.concat([...(value as Value[]).map((item) => whole(item, collate)), zero]);
-    case bracket.objectId:
-      return Buffer.from((value as ObjectId).id);
-    case bracket.boolean:
-      return Buffer.from([value ? 1 : 0]);
-    case bracket.date:
-      return timeBytes(
-        value instanceof Date ? BigInt(value.getTime()) : (value as Opaque).bytes.readBigInt64LE(0),
-      );
-    case bracket.timestamp: {
-      const bytes = Buffer.alloc(8);
-      bytes.writeBigUInt64BE(BigInt.asUintN(64, (value as Timestamp).toBigInt()));
-      return bytes;
-    }
-    default:
-      return rareBody(value);
-  }
-}
-
-function rareBody(value: Value): Buffer {
-  if (value instanceof Binary) {
-    const head = Buffer.alloc(5);
-    head.writeUInt32BE(value.position);
-    head[4] = value.sub_type;
-    return Buffer.concat([head, value.buffer.subarray(0, value.position)]);
-  }
-  if (value instanceof BSONRegExp) return Buffer.concat([text(value.pattern), text(value.options)]);
-  if (value instanceof Code) return text(String(value.code));
-  if (value instanceof Opaque) return escaped(value.bytes);
-  return Buffer.alloc(0);
+function writeTime(time: bigint): void {
+  reserve(8);
+  into.writeBigInt64BE(time, at);
+  into[at] = into[at]! ^ 0x80;
+  at += 8;
 }
 
 /** Field by field: type, name, value, as documents compare. */
-function documentBytes(doc: Doc, collate: Collate | undefined): Buffer {
-  const parts: Buffer[] = [];
-  for (const [name, value] of doc)
-    parts.push(Buffer.from([bracketOf(value) + 1]), text(name), whole(value, collate));
-  parts.push(zero);
-  return Buffer.concat(parts);
-}
-
-function whole(value: Value, collate: Collate | undefined): Buffer {
-  const of = bracketOf(value);
-  return Buffer.concat([Buffer.from([of + 1]), body(value, of, collate)]);
-}
-
-/** Strings are most of what is indexed: written once, without the detours. */
-function shortText(value: string): Buffer | null {
-  const length = Buffer.byteLength(value, 'utf8');
-  if (length + 3 > longestComponent || value.includes('\0')) return null;
-  const bytes = Buffer.allocUnsafe(length + 3);
-  bytes[0] = bracket.string + 1;
-  bytes.write(value, 1, 'utf8');
-  bytes[length + 1] = 0;
-  bytes[length + 2] = 1;
-  return bytes;
-}
-
-function cut(bytes: Buffer): Buffer {
-  const hash = createHash('sha256').update(bytes).digest();
-  return Buffer.concat([bytes.subarray(0, longestComponent - hashBytes), hash]);
-}
-
-function inverted(bytes: Buffer): Buffer {
-  const result = Buffer.allocUnsafe(bytes.length);
-  for (let at = 0; at < bytes.length; at += 1) result[at] = ~bytes[at]! & 0xff;
-  return result;
-}
-
-const directed = (bytes: Buffer, direction: number): Buffer => (direction > 0 ? bytes : inverted(bytes));
-
-/** The whole component, however long. A missing field is indexed as null. */
-function component(value: Value | undefined, collate: Collate | undefined): Buffer {
-  if (typeof value === 'string' && !collate) {
-    const short = shortText(value);
-    if (short) return short;
+function writeDocument(doc: Doc, collate: Collate | undefined): void {
+  for (const [name, value] of doc) {
+    writeByte(bracketOf(value) + 1);
+    writeText(name);
+    writeValue(value, collate);
   }
-  return whole(value === undefined ? null : value, collate);
+  writeByte(0);
 }
+
+function writeValue(value: Value, collate: Collate | undefined): void {
+  const of = bracketOf(value);
+  writeByte(of + 1);
+  switch (of) {
+    case bracket.number:
+      return writeNumber(value as number);
+    case bracket.string:
+      return writeText(collate ? collate.key(textOf(value)) : textOf(value));
+    case bracket.object:
+      return writeDocument(value as Doc, collate);
+    case bracket.array:
+      for (const item of value as Value[]) writeValue(item, collate);
+      return writeByte(0);
+    case bracket.objectId:
+      return writeBytes((value as ObjectId).id);
+    case bracket.boolean:
+      return writeByte(value ? 1 : 0);
+    case bracket.date:
+      return writeTime(timeOf(value));
+    case bracket.timestamp:
+      reserve(8);
+      at = into.writeBigUInt64BE(BigInt.asUintN(64, (value as Timestamp).toBigInt()), at);
+      return;
+    default:
+      return writeRare(value, of);
+  }
+}
+
+function writeSized(bytes: Uint8Array, kind?: number): void {
+  reserve(5);
+  at = into.writeUInt32BE(bytes.length, at);
+  if (kind !== undefined) writeByte(kind);
+  writeBytes(bytes);
+}
+
+function writeRare(value: Value, of: number): void {
+  if (value instanceof Binary) writeSized(value.buffer.subarray(0, value.position), value.sub_type);
+  else if (value instanceof BSONRegExp) {
+    writeText(value.pattern);
+    writeText(value.options);
+  } else if (value instanceof Code) writeText(String(value.code));
+  else if (of === bracket.pointer) writeSized((value as Opaque).bytes);
+  else if (of === bracket.scopedCode) {
+    const { code, scope } = scopedCode(value as Opaque);
+    writeText(code);
+    writeDocument(scope, undefined);
+  }
+}
+
+function invert(from: number, to: number): void {
+  for (let n = from; n < to; n += 1) into[n] = ~into[n]! & 0xff;
+}
+
+/** Writes one value of a key, a missing one as null. @returns whether it was cut */
+function writeComponent(
+  value: Value | undefined,
+  direction: number,
+  collate: Collate | undefined,
+  longest: number,
+): boolean {
+  const from = at;
+  if (typeof value === 'string' && !collate) {
+    writeByte(bracket.string + 1);
+    writeText(value);
+  } else writeValue(value ?? null, collate);
+  const isLong = at - from > longest;
+  if (isLong) {
+    const hash = createHash('sha256').update(into.subarray(from, at)).digest();
+    at = from + longest - hashBytes;
+    writeBytes(hash);
+  }
+  if (direction < 0) invert(from, at);
+  return isLong;
+}
+
+const written = (): Buffer => Buffer.from(into.subarray(0, at));
 
 /** The key of one value in one direction. */
-export function directedKey(value: Value | undefined, direction: number, collate?: Collate): Buffer {
-  const bytes = component(value, collate);
-  return directed(bytes.length > longestComponent ? cut(bytes) : bytes, direction);
+export function directedKey(
+  value: Value | undefined,
+  direction: number,
+  collate?: Collate,
+  longest = longestComponent,
+): Buffer {
+  at = 0;
+  writeComponent(value, direction, collate, longest);
+  return written();
 }
 
-/** Whether a value's key was cut: its place among others cut alike says nothing. */
-export const isCut = (value: Value | undefined, collate?: Collate): boolean => {
-  if (typeof value === 'string' && value.length * 3 + 3 <= longestComponent) return false;
-  if (
-    typeof value !== 'string' &&
-    !(value instanceof Map) &&
-    !Array.isArray(value) &&
-    !(value instanceof Binary)
-  )
-    return false;
-  return component(value, collate).length > longestComponent;
+export interface KeyShape {
+  readonly fields: readonly { readonly direction: 1 | -1 }[];
+  readonly collate: Collate | undefined;
+}
+
+/** The key of a tuple, and whether one of its values was cut: its place among keys then says nothing. */
+export function tupleKey(
+  tuple: readonly (Value | undefined)[],
+  { fields, collate }: KeyShape,
+): { key: Buffer; isCut: boolean } {
+  const longest = longestFor(fields.length);
+  let isCut = false;
+  at = 0;
+  for (let n = 0; n < fields.length; n += 1)
+    if (writeComponent(tuple[n], fields[n]!.direction, collate, longest)) isCut = true;
+  return { key: written(), isCut };
+}
+
+/** Whether a value's key is cut. */
+export const isCut = (value: Value | undefined, collate?: Collate, longest = longestComponent): boolean => {
+  if (typeof value === 'string' && value.length * 3 + 3 <= longest) return false;
+  at = 0;
+  return writeComponent(value, 1, collate, longest);
 };
 
-/** The bytes with which all keys begin that may stand for this value: of a cut one, what all that are cut alike share. */
-export function boundKey(value: Value, direction: number, collate?: Collate): Buffer {
-  const bytes = component(value, collate);
-  return directed(
-    bytes.length > longestComponent ? bytes.subarray(0, longestComponent - hashBytes) : bytes,
-    direction,
-  );
+/**
+ * The bytes with which all keys begin that may stand for this value or for one that cannot be told from it by its place:
+ * the whole key, or, of one as long as those that are cut, what is left of them.
+ */
+export function keyPrefix(value: Value, longest: number): { bytes: Buffer; isWhole: boolean } {
+  at = 0;
+  writeComponent(value, 1, undefined, Number.MAX_SAFE_INTEGER);
+  const isWhole = at <= longest - hashBytes;
+  at = Math.min(at, longest - hashBytes);
+  return { bytes: written(), isWhole };
 }
 
 /** The least byte string after all that begin with `prefix`; null when there is none. */
 export function after(prefix: Buffer): Buffer | null {
-  for (let at = prefix.length - 1; at >= 0; at -= 1) {
-    if (prefix[at] === 0xff) continue;
-    const next = Buffer.from(prefix.subarray(0, at + 1));
-    next[at] = next[at]! + 1;
+  for (let n = prefix.length - 1; n >= 0; n -= 1) {
+    if (prefix[n] === 0xff) continue;
+    const next = Buffer.from(prefix.subarray(0, n + 1));
+    next[n] = next[n]! + 1;
     return next;
   }
   return null;
 }
 
+/** The same bytes downwards. */
+export const inverse = (bytes: Buffer): Buffer => Buffer.from(bytes.map((byte) => ~byte & 0xff));
+
 /** The bytes with which all keys of a bracket begin. */
 export const bracketKey = (of: number, direction: number): Buffer =>
-  directed(Buffer.from([of + 1]), direction);
+  Buffer.from([direction > 0 ? of + 1 : ~(of + 1) & 0xff]);
+
+export const boundKey = (value: Value, direction: number): Buffer => {
+  const { bytes } = keyPrefix(value, longestComponent);
+  return direction > 0 ? bytes : inverse(bytes);
+};
