@@ -97,7 +97,7 @@ export async function startApp(given: Config): Promise<App> {
       // The sockets' server stands before this one: what it refused is answered, and must not be answered twice.
       if (!res.headersSent) answer(req, res);
     });
-    await ensureFirstWorkspace(config.publicUrl);
+    await ensureFirstWorkspace(config);
     const sending = emailSending(config);
     closers.push(async () => sending.close());
     const jobs = startJobs([agentMailJob(config), ...sending.jobs], {

@@ -12,6 +12,7 @@ import {
 import { join, resolve } from 'node:path';
 import * as v from 'valibot';
 import { AppError } from '../shared/errors.js';
+import { countryOf, fallbackCountry, guessCountry } from './workspaces/country.js';
 
 /**
  * Configuration: environment variables, parsed once, by one schema. Nothing else in the product reads the environment.
@@ -40,6 +41,7 @@ const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
 const publicUrl = 'an address that begins with http:// or https://, without a path';
 const port = 'a whole number from 0 to 65535 (0: any free port)';
 const hops = 'a whole number from 0 to 10';
+const country = 'a country as ISO 3166-1 writes it: GB, DE, RU';
 const mailAddress = 'an address (help@example.com), or a name and an address (Kestrel <help@example.com>)';
 
 interface Variable {
@@ -136,6 +138,18 @@ export const variables = {
     defaultText: 'none: recordings open in a page of their own',
     description: 'Where recordings of calls lie: the console plays those, and its policy admits no other.',
   },
+  DEFAULT_COUNTRY: {
+    schema: v.optional(
+      v.pipe(
+        v.string(),
+        v.check((text) => countryOf(text) !== null, country),
+        v.transform((text) => countryOf(text) ?? fallbackCountry),
+      ),
+    ),
+    defaultText: "the machine's locale (`LC_ALL`, `LC_TELEPHONE`, `LANG`, else the system's), else `US`",
+    description:
+      'Country (ISO 3166-1: GB, DE, RU) of new workspaces: how telephone numbers without a country are read.',
+  },
   SECRET_KEY: {
     schema: v.optional(v.pipe(v.string(), v.minLength(32, 'at least 32 characters: openssl rand -hex 32'))),
     defaultText: 'generated once into `DATA_DIR/secret-key`',
@@ -180,6 +194,8 @@ export interface Settings {
   /** Lower case. */
   readonly trustedAuthHost?: string;
   readonly recordingOrigins: readonly string[];
+  /** ISO 3166-1 alpha-2, upper case. */
+  readonly defaultCountry: string;
   readonly trustProxy: number;
   readonly logLevel: (typeof logLevels)[number];
   readonly limits: 'on' | 'off';
@@ -233,7 +249,7 @@ function parseEnvironment(environment: Environment) {
   });
 }
 
-function toSettings(parsed: v.InferOutput<typeof Environment>): Settings {
+function toSettings(parsed: v.InferOutput<typeof Environment>, environment: Environment): Settings {
   const origin = parsed.PUBLIC_URL ?? `http://localhost:${parsed.PORT}`;
   return {
     port: parsed.PORT,
@@ -246,6 +262,7 @@ function toSettings(parsed: v.InferOutput<typeof Environment>): Settings {
     mailFrom: parsed.MAIL_FROM ?? `threadline@${new URL(origin).hostname}`,
     ...(parsed.TRUSTED_AUTH_HOST !== undefined && { trustedAuthHost: parsed.TRUSTED_AUTH_HOST }),
     recordingOrigins: parsed.RECORDING_ORIGINS ?? [],
+    defaultCountry: parsed.DEFAULT_COUNTRY ?? guessCountry(environment),
     trustProxy: parsed.TRUST_PROXY,
     logLevel: parsed.LOG_LEVEL,
     limits: parsed.LIMITS,
@@ -265,7 +282,7 @@ export function parseSettings(environment: Environment): Settings {
       accepted: 'with MONGODB_URI a key is required, the same for every process: openssl rand -hex 32',
     });
   }
-  return toSettings(parsed);
+  return toSettings(parsed, environment);
 }
 
 /**
@@ -339,6 +356,7 @@ export function describeConfig(environment: Environment): ShownVariable[] {
     DATA_DIR: settings.dataDir,
     PUBLIC_URL: settings.publicUrl,
     MAIL_FROM: settings.mailFrom,
+    DEFAULT_COUNTRY: settings.defaultCountry,
     TRUST_PROXY: String(settings.trustProxy),
     LOG_LEVEL: settings.logLevel,
     LIMITS: settings.limits,

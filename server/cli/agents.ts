@@ -3,6 +3,7 @@ import { parse } from '../../shared/parse.js';
 import { EmailAddress, shortText } from '../../shared/text.js';
 import { giveAccess } from '../agents/members.js';
 import { resetAddress } from '../agents/password-reset.js';
+import { countryOf } from '../workspaces/country.js';
 import { addFirstInboxes } from '../workspaces/first.js';
 import { systemScope } from '../workspaces/scope.js';
 import { addWorkspace as makeWorkspace } from '../workspaces/workspaces.js';
@@ -15,12 +16,18 @@ const whoseText = (email: string, link: string | null): string =>
     ? `${email} has an account already and can work there now.`
     : `Give ${email} this link; it is good once, for seven days:\n${link}`;
 
+function chosenCountry(text: string | undefined): string | undefined {
+  const country = text === undefined ? undefined : countryOf(text);
+  if (country === null) throw new UsageError(`--country ${text}: ISO 3166-1 knows no such country.`);
+  return country;
+}
+
 export const addWorkspace: Command = {
   name: 'workspace add',
   usage: 'NAME --owner EMAIL [--country CC]',
   summary: 'Make a workspace and its owner.',
   details:
-    '--owner EMAIL   who owns it: a member at once when that address has an account, else invited by a link\n--country CC    how telephone numbers without a country are read (ISO 3166-1: GB, DE, RU); default US',
+    '--owner EMAIL   who owns it: a member at once when that address has an account, else invited by a link\n--country CC    how telephone numbers without a country are read (ISO 3166-1: GB, DE, RU); default: DEFAULT_COUNTRY',
   options: { owner: { type: 'string' }, country: { type: 'string' } },
   args: { min: 1, max: 1 },
   async run(input) {
@@ -28,13 +35,14 @@ export const addWorkspace: Command = {
     if (owner === undefined) throw new UsageError('--owner EMAIL is missing.');
     const email = parse(EmailAddress, owner);
     const name = parse(shortText(), input.args[0]);
+    const country = chosenCountry(textOption(input, 'country'));
     return withStore(input, async (config) => {
-      const workspace = await makeWorkspace(name, textOption(input, 'country'));
+      const workspace = await makeWorkspace(name, country ?? config.defaultCountry);
       const scope = systemScope(workspace._id);
       await addFirstInboxes(scope, config.publicUrl);
       const { link } = await giveAccess(config, scope, { email, role: 'owner' });
       input.out.data(
-        { workspaceId: workspace._id, name, owner: email, link },
+        { workspaceId: workspace._id, name, country: workspace.defaultCountry, owner: email, link },
         `Workspace "${name}" (${workspace._id}) is there. ${whoseText(email, link)}`,
       );
       return exitCodes.ok;

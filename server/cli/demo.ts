@@ -20,7 +20,7 @@ export const demo: Command = {
   args: { min: 0, max: 0 },
   async run(input) {
     return withStore(input, async (config) => {
-      await ensureFirstWorkspace(config.publicUrl);
+      await ensureFirstWorkspace(config);
       const scope = await chosenScope(input);
       const standing = (await listImports(scope)).filter((row) => row.source === source && !row.undoneAt);
       if (isGiven(input, 'clear')) {

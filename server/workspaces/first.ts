@@ -9,15 +9,21 @@ import { addWorkspace, listWorkspaces } from './workspaces.js';
 /** What the first workspace is called until its owner gives it a name. */
 const firstName = 'Threadline';
 
+export interface FirstSettings {
+  publicUrl: string;
+  /** How telephone numbers without a country are read: ISO 3166-1 alpha-2. */
+  defaultCountry: string;
+}
+
 /**
  * Makes the first workspace of an installation, with one inbox for each channel, so that chat, mail and calls have
  * somewhere to arrive before anybody has set anything up. Does nothing when there is a workspace. Of two processes
  * that start at once, one makes it: only one of them can write the marker.
  */
-export async function ensureFirstWorkspace(publicUrl: string): Promise<void> {
+export async function ensureFirstWorkspace(settings: FirstSettings): Promise<void> {
   if ((await listWorkspaces(1)).length > 0) return;
   try {
-    await makeFirstWorkspace(publicUrl);
+    await makeFirstWorkspace(settings);
   } catch (error) {
     if (!isDuplicate(error)) throw error;
   }
@@ -26,11 +32,11 @@ export async function ensureFirstWorkspace(publicUrl: string): Promise<void> {
 const isDuplicate = (error: unknown): boolean =>
   error instanceof mongoose.mongo.MongoServerError && error.code === 11_000;
 
-async function makeFirstWorkspace(publicUrl: string): Promise<void> {
+async function makeFirstWorkspace({ publicUrl, defaultCountry }: FirstSettings): Promise<void> {
   await inTransaction(async (session) => {
     const now = new Date();
     await LeaseModel.create([{ _id: 'first-workspace', holder: 'done', until: now, fence: 1 }], { session });
-    const { _id: workspaceId } = await addWorkspace(firstName, undefined, session);
+    const { _id: workspaceId } = await addWorkspace(firstName, defaultCountry, session);
     await addFirstInboxes({ workspaceId }, publicUrl, session);
   });
 }

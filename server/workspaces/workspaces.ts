@@ -1,11 +1,9 @@
 import type { ClientSession } from 'mongoose';
 import { AppError } from '../../shared/errors.js';
 import { newId } from '../store/id.js';
+import { countryOf, fallbackCountry } from './country.js';
 import { WorkspaceModel, type WorkspaceRow } from './model.js';
 import type { Scope } from './scope.js';
-
-/** How numbers are read until the company says where it is. */
-const fallbackCountry = 'US';
 
 /** Makes a workspace, perhaps inside a transaction. `defaultCountry` is ISO 3166-1 alpha-2. */
 export async function addWorkspace(
@@ -36,8 +34,10 @@ export async function listWorkspaces(limit = 1_000): Promise<WorkspaceRow[]> {
   return WorkspaceModel.find().sort({ createdAt: 1, _id: 1 }).limit(limit).lean();
 }
 
-function checkedCountry(country: string): string {
-  const upper = country.toUpperCase();
-  if (!/^[A-Z]{2}$/.test(upper)) throw new AppError('bad_request', { field: 'defaultCountry' });
-  return upper;
+function checkedCountry(text: string): string {
+  const country = countryOf(text);
+  if (country === null) {
+    throw new AppError('bad_request', { field: 'defaultCountry', problem: 'No country of ISO 3166-1.' });
+  }
+  return country;
 }

@@ -169,6 +169,23 @@ describe('where a command works', () => {
   });
 });
 
+describe('threadline workspace add', () => {
+  it('reads numbers as in the country that it is told, else in the one that is configured', async () => {
+    const add = (name: string, ...more: string[]) =>
+      run(['workspace', 'add', name, '--owner', 'owner@example.com', '--json', ...more], {
+        DEFAULT_COUNTRY: 'GB',
+      });
+    expect((await add('First')).last()).toMatchObject({ country: 'GB' });
+    expect((await add('Second', '--country', 'de')).last()).toMatchObject({ country: 'DE' });
+    const refused = await add('Third', '--country', 'Mars');
+    expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('--country Mars')]);
+    const log = join(dataDir, 'Master.csv');
+    writeFileSync(log, callLine('1.1', '030901820'));
+    expect((await run(['calls', 'import', log, '--workspace', 'Second', '--json'])).code).toBe(0);
+    expect((await run(['timeline', '+4930901820', '--workspace', 'Second'])).code).toBe(0);
+  });
+});
+
 describe('threadline agent', () => {
   it('invites whom nobody knows, and prints a reset link for whom it knows', async () => {
     await run(['workspace', 'add', 'Company', '--owner', 'owner@example.com']);

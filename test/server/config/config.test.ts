@@ -9,6 +9,7 @@ import {
   parseSettings,
   variables,
 } from '../../../server/config.js';
+import { guessCountry } from '../../../server/workspaces/country.js';
 import { AppError } from '../../../shared/errors.js';
 
 let dataDir: string;
@@ -49,6 +50,20 @@ describe('configuration', () => {
     );
   });
 
+  it('takes the country of new workspaces from the machine, unless it is told', () => {
+    const countryOf = (environment: Record<string, string>) => parseSettings(environment).defaultCountry;
+    expect(countryOf({ LANG: 'en_GB.UTF-8' })).toBe('GB');
+    expect(countryOf({ LANG: 'en_GB.UTF-8', LC_TELEPHONE: 'de_CH@euro' })).toBe('CH');
+    expect(countryOf({ LANG: 'en_GB', LC_TELEPHONE: 'de_CH', LC_ALL: 'ru_RU.UTF-8' })).toBe('RU');
+    expect(countryOf({ LANG: 'en_GB', DEFAULT_COUNTRY: 'de' })).toBe('DE');
+    expect(countryOf({ DEFAULT_COUNTRY: 'UK' })).toBe('GB');
+    // What names no country: the system's own locale is asked, and in the end nothing is left but the fallback.
+    for (const LANG of ['C.UTF-8', 'POSIX', 'de', 'en_ZZ', 'nonsense', '']) {
+      expect(guessCountry({ LANG }, 'pt-BR')).toBe('BR');
+      expect(guessCountry({ LANG }, 'pt')).toBe('US');
+    }
+  });
+
   it('reads a list of origins, each once', () => {
     const RECORDING_ORIGINS = 'https://pbx.example.com, http://10.0.0.5:8088 https://pbx.example.com';
     expect(parseSettings({ RECORDING_ORIGINS }).recordingOrigins).toEqual([
@@ -75,6 +90,8 @@ describe('configuration', () => {
     ['RECORDING_ORIGINS', 'pbx.example.com'],
     ['RECORDING_ORIGINS', 'https://pbx.example.com/recordings'],
     ['RECORDING_ORIGINS', 'https://pbx.example.com; script-src *'],
+    ['DEFAULT_COUNTRY', 'Germany'],
+    ['DEFAULT_COUNTRY', 'ZZ'],
     ['TRUST_PROXY', 'yes'],
     ['LOG_LEVEL', 'loud'],
   ])('refuses %s=%j and names the variable, what was found and what is accepted', (name, value) => {

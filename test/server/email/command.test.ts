@@ -16,7 +16,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'threadline-test-'));
   const store = await openStore({ dataDir: folder });
   await ensureIndexes(Object.values(mongoose.models));
-  await ensureFirstWorkspace('http://localhost:3000');
+  await ensureFirstWorkspace({ publicUrl: 'http://localhost:3000', defaultCountry: 'GB' });
   await store.close();
   await mkdir(join(folder, 'mail/below'), { recursive: true });
   await cp(join(fixtures, 'broken-middle.mbox'), join(folder, 'mail/old mail.txt'));
