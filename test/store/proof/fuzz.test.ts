@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
+import { deserialize, Long } from 'bson';
 import { MongoClient } from 'mongodb';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { frameOf, type Mutant, mutate, recordFrames } from './frames.js';
@@ -9,7 +10,7 @@ import { isLong, randomFrom, seedOfRun } from './seed.js';
 import { aFolder, type Folder, type StoreProcess, startStore } from './store-process.js';
 
 /** Frames that no driver sends: the store lives on, holds on to nothing, and serves everybody else meanwhile. */
-const frames = isLong ? 1_000_000 : 20_000;
+const frames = Number(process.env.FUZZ_FRAMES ?? (isLong ? 1_000_000 : 20_000));
 const senders = 16;
 const answerGuardMs = 10_000;
 /** The short form is the same every time. */
@@ -29,16 +30,27 @@ afterAll(async () => {
   folder?.remove();
 });
 
+/** Memory of its own: pages of the data file that it looks at are the system's, to take back when it likes. */
 const residentBytes = (pid: number): number =>
-  Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1_024;
+  Number(/RssAnon:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1_024;
 
 type Outcome = 'answered' | 'closed' | 'held';
+
+/** The collection and number of a cursor that an answer leaves open. */
+function cursorIn(answer: Buffer): [string, Long] | null {
+  const { cursor } = deserialize(answer.subarray(21), { promoteValues: false, bsonRegExp: true });
+  const id: unknown = cursor?.id;
+  if (!(id instanceof Long) || id.isZero()) return null;
+  return [String(cursor.ns).split('.').slice(1).join('.'), id];
+}
 
 /** Sends frames over connections of its own, one at a time, and knows what became of each. */
 function createSender(socketPath: string) {
   let socket: Socket | null = null;
   let received = Buffer.alloc(0);
   let nextId = 1;
+  /** Cursors that broken commands opened all the same: whoever opens one closes it. */
+  let cursors: [string, Long][] = [];
 
   async function open(): Promise<Socket> {
     const fresh = connect(socketPath);
@@ -63,8 +75,11 @@ function createSender(socketPath: string) {
         received = received.length === 0 ? chunk : Buffer.concat([received, chunk]);
         while (received.length >= 16 && received.length >= received.readInt32LE(0)) {
           const answerTo = received.readInt32LE(8);
-          received = received.subarray(received.readInt32LE(0));
+          const answer = received.subarray(0, received.readInt32LE(0));
+          received = received.subarray(answer.length);
           if (answerTo === pingId) return done('answered');
+          const cursor = answer.includes('cursor\0') ? cursorIn(answer) : null;
+          if (cursor) cursors.push(cursor);
         }
       });
       if (on.destroyed) done('closed');
@@ -80,7 +95,11 @@ function createSender(socketPath: string) {
       const pingId = 1_000_000_000 + nextId;
       const outcome = settled(on, isWhole ? pingId : null);
       // Who lies about the length would have the ping swallowed: there the end of what is sent has to do.
-      if (isWhole) on.write(Buffer.concat([bytes, frameOf({ ping: 1, $db: 'admin' }, pingId)]));
+      const closing = cursors.map(([name, id], at) =>
+        frameOf({ killCursors: name, cursors: [id], $db: 'fuzz' }, 2_000_000_000 + at),
+      );
+      cursors = [];
+      if (isWhole) on.write(Buffer.concat([...closing, bytes, frameOf({ ping: 1, $db: 'admin' }, pingId)]));
       else on.end(bytes);
       const result = await outcome;
       if (result !== 'answered' || !isWhole) {

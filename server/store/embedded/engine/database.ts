@@ -68,22 +68,35 @@ export function openDatabase({
   const oplog = openOplog(environment, () => now().getTime(), oplogBytes);
   const listeners = new Set<() => void>();
   let sequence = 0;
-  let holders = 0;
-  /** When each record was last changed, kept while a transaction is open. */
-  let changed = new Map<string, number>();
+  /** Open transactions by what they began with, the oldest first. */
+  const holders = new Set<{ since: number }>();
+  /** When each record was last changed, the latest last; kept as long as a transaction is open that began before. */
+  const changed = new Map<string, number>();
   /** What the commit under way changes: forgotten when it fails, or whoever tries again would conflict with nobody. */
   let changing = new Set<string>();
   let barrier: Promise<void> | null = null;
   const place = (collection: Collection, record: number) => `${collection.number}:${record}`;
+
+  /** What no open transaction can ask for any more. There is always one open under load: not only when there is none. */
+  function forget(): void {
+    const [oldest] = holders;
+    for (const [name, at] of changed) {
+      if (oldest && at > oldest.since) return;
+      changed.delete(name);
+    }
+  }
 
   const writer = createWriter<null>({
     async commit(work) {
       try {
         await environment.commit(() => work(null));
         sequence += 1;
-        if (holders === 0) changed = new Map();
-        else for (const name of changing) changed.set(name, sequence);
+        for (const name of changing) {
+          changed.delete(name);
+          changed.set(name, sequence);
+        }
         changing = new Set();
+        forget();
         for (const listener of listeners) listener();
       } catch (error) {
         changing = new Set();
@@ -150,9 +163,11 @@ export function openDatabase({
       return changing.has(name) || (changed.get(name) ?? 0) > since;
     },
     hold() {
-      holders += 1;
+      const holder = { since: sequence };
+      holders.add(holder);
       return () => {
-        holders -= 1;
+        holders.delete(holder);
+        forget();
       };
     },
     onCommit(listener) {
