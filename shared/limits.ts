@@ -43,6 +43,8 @@ export const limits = {
   jobsKeptDays: 7,
   /** How far `occurredAt` may stand after `recordedAt` before it is cut and flagged. */
   futureSkewMs: 5 * 60_000,
+  /** What an import brings that is older than this is history: it opens no conversation and nobody waits for its answer. */
+  historyAfterMs: 24 * 3_600_000,
   /** How long a chat message may have waited in its sender's outbox. */
   outboxWaitMs: 7 * 24 * 3_600_000,
   identityTokenLeewaySeconds: 60,

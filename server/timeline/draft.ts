@@ -28,6 +28,8 @@ interface Common {
   conversation?: ConversationPlace;
   mergeId?: string;
   importId?: string;
+  /** Read out of an archive (an old mailbox, a call log): when it is over a day old it is history. */
+  fromArchive?: true;
 }
 
 /** What a channel or an operation asks the door to write. */

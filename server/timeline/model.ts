@@ -23,6 +23,8 @@ export interface StoredEvent {
   occurredAt: Date;
   recordedAt: Date;
   timeCorrected?: true;
+  /** An import brought it long after it happened: it is there to be read, and asks nobody for anything. */
+  history?: true;
   v: number;
   body: unknown;
   dedupeKey: string;
@@ -53,6 +55,7 @@ const eventSchema = new mongoose.Schema<StoredEvent>(
     occurredAt: moment,
     recordedAt: moment,
     timeCorrected: Boolean,
+    history: Boolean,
     v: { type: Number, required: true },
     body: { type: mongoose.Schema.Types.Mixed, required: true },
     dedupeKey: text,

@@ -117,7 +117,7 @@ async function gather(transaction: TimelineTransaction, fresh: readonly Prepared
     const { key, inboxId, subject } = draft.conversation.open;
     if (draft.channel === null) throw new AppError('event_invalid', { field: 'channel' });
     const number = numbers(draft.workspaceId);
-    const { importId } = draft;
+    const { importId, fromArchive } = draft;
     const event: StoredEvent = {
       ...record(
         {
@@ -131,6 +131,7 @@ async function gather(transaction: TimelineTransaction, fresh: readonly Prepared
           occurredAt: draft.occurredAt,
           contactId: owner.contactId,
           ...(importId !== undefined && { importId }),
+          ...(fromArchive && { fromArchive }),
         },
         { contactId: draft.contactId },
         recordedAt,
@@ -271,6 +272,7 @@ function expectCurrent(draft: PreparedDraft, state: ConversationState): void {
 function record(draft: PreparedDraft, owner: Owner, recordedAt: Date, id: string): StoredEvent {
   const latest = recordedAt.getTime() + limits.futureSkewMs;
   const isCut = draft.occurredAt.getTime() > latest;
+  const ageMs = recordedAt.getTime() - draft.occurredAt.getTime();
   return {
     _id: id,
     workspaceId: draft.workspaceId,
@@ -283,6 +285,7 @@ function record(draft: PreparedDraft, owner: Owner, recordedAt: Date, id: string
     occurredAt: isCut ? new Date(latest) : draft.occurredAt,
     recordedAt,
     ...(isCut && { timeCorrected: true as const }),
+    ...(draft.fromArchive && ageMs > limits.historyAfterMs && { history: true as const }),
     v: eventKinds[draft.kind].v,
     body: draft.body,
     dedupeKey: draft.dedupeKey,

@@ -33,7 +33,8 @@ export function begin(event: StoredEvent): ConversationState {
     channel: event.channel,
     contactId: event.contactId,
     subject: body.subject,
-    status: 'open',
+    // An old mailbox must not become a morning's work: what was begun as history is closed, and still can be opened.
+    status: event.history ? 'closed' : 'open',
     assigneeId: null,
     waitingSince: null,
     snippet: '',
@@ -100,15 +101,15 @@ function saidBy(event: StoredEvent): Said | undefined {
 
 /** Whether this event, written now, opens its closed conversation again: the customer wants something of us. */
 export function reopens(before: ConversationState, event: StoredEvent): boolean {
-  if (before.status !== 'closed' || event.direction !== 'in' || event.occurredAt < before.lastAt)
-    return false;
+  if (before.status !== 'closed' || event.direction !== 'in' || event.history) return false;
+  if (event.occurredAt < before.lastAt) return false;
   const said = saidBy(event);
   return said?.counts === true && said.outcome !== 'answered';
 }
 
 function hear(state: ConversationState, event: StoredEvent, seq: number, said: Said): void {
   // What happened earlier than what is known already (an import) changes counts, never what is shown as the latest.
-  const wantsAnswer = said.counts && (state.status === 'open' || reopens(state, event));
+  const wantsAnswer = said.counts && !event.history && (state.status === 'open' || reopens(state, event));
   if (event.occurredAt >= state.lastAt) {
     state.lastAt = event.occurredAt;
     state.snippet = snippetOf(said.snippet);

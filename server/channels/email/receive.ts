@@ -242,7 +242,7 @@ async function draftAll(
           subject: conversationSubject(letter.subject),
         },
       },
-      ...(options.importId !== undefined && { importId: options.importId }),
+      ...(options.importId !== undefined && { importId: options.importId, fromArchive: true }),
     };
   });
 }

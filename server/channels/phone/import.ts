@@ -149,5 +149,6 @@ async function draftOf(
       },
     }),
     importId: options.importId,
+    fromArchive: true,
   };
 }

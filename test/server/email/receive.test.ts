@@ -9,6 +9,7 @@ import { beginImport, finishImport, undoImport } from '../../../server/contacts/
 import { mergeContacts } from '../../../server/contacts/merge.js';
 import { resolveIdentity } from '../../../server/contacts/resolve.js';
 import { createVisitor } from '../../../server/contacts/visitors.js';
+import { ConversationModel } from '../../../server/conversations/model.js';
 import { openBlobs } from '../../../server/files/blobs.js';
 import { openFile } from '../../../server/files/files.js';
 import { changeInbox } from '../../../server/inboxes/inboxes.js';
@@ -316,6 +317,28 @@ describe('a letter', () => {
     expect(future).toMatchObject({ timeCorrected: true });
     expect(future?.occurredAt.getTime()).toBeLessThanOrEqual(Date.now() + limits.futureSkewMs);
     expect(bodyOf(timeless as StoredEvent, 'email')).toMatchObject({ timeFrom: 'arrival' });
+  });
+
+  it('of an import makes no work when it is over a day old; one that a live mailbox held back for long does', async () => {
+    const company = await aMailbox();
+    const { workspaceId } = company.scope;
+    const importId = await beginImport(company.scope, { source: 'old.mbox', channel: 'email', vouch: false });
+    const letterOf = (from: string, hoursAgo: number) => {
+      const date = new Date(Date.now() - hoursAgo * 3_600_000).toUTCString();
+      const text = `From: ${from}\nTo: ${own}\nSubject: Bell\nDate: ${date}\nMessage-ID: <${hoursAgo}.${from}>\n\nWell?\n`;
+      return raw(Buffer.from(text));
+    };
+    const stateOf = async (letters: RawLetter[], options: Options) => {
+      const [event] = await eventsOf(company, await receive(company, letters, options));
+      return ConversationModel.findOne({ workspaceId, _id: event?.conversationId ?? '' }).lean();
+    };
+    const waiting = { status: 'open', waitingSince: expect.any(Date) };
+    expect(await stateOf([letterOf('a@x.example', 25)], { importId })).toMatchObject({
+      status: 'closed',
+      waitingSince: null,
+    });
+    expect(await stateOf([letterOf('b@x.example', 23)], { importId })).toMatchObject(waiting);
+    expect(await stateOf([letterOf('c@x.example', 400)], {})).toMatchObject(waiting);
   });
 
   it('E5: that is too much is kept as it came, says so, and the next one arrives', async () => {

@@ -7,10 +7,13 @@ import { beginImport, undoImport } from '../../../server/contacts/imports.js';
 import { ContactModel } from '../../../server/contacts/model.js';
 import { proveIdentity } from '../../../server/contacts/prove.js';
 import { createVisitor } from '../../../server/contacts/visitors.js';
+import { countConversations } from '../../../server/conversations/conversations.js';
 import { ConversationModel } from '../../../server/conversations/model.js';
 import { listInboxes } from '../../../server/inboxes/inboxes.js';
 import { EventModel } from '../../../server/timeline/model.js';
+import { bodyOf } from '../../../server/timeline/projection.js';
 import { readTimeline } from '../../../server/timeline/read.js';
+import { rebuild } from '../../../server/timeline/rebuild.js';
 import { addFirstInboxes } from '../../../server/workspaces/first.js';
 import { type Scope, systemScope } from '../../../server/workspaces/scope.js';
 import { addWorkspace } from '../../../server/workspaces/workspaces.js';
@@ -205,6 +208,30 @@ describe('importing calls', () => {
     expect(byId.get('7.3')).toMatchObject({ direction: 'out', body: { to: { e164: '+35315550123' } } });
     const conversations = await ConversationModel.countDocuments({ workspaceId: company.scope.workspaceId });
     expect(conversations).toBe(2);
+  });
+
+  it('makes no work of what is over a day old, and work of what is not', async () => {
+    const { scope, import: take } = await aCompany('GB');
+    const { workspaceId } = scope;
+    const stateOf = async (from: string) => {
+      const call = (await callsOf(scope)).findLast((event) => bodyOf(event, 'call').from.shown === from);
+      return ConversationModel.findOne({ workspaceId, _id: call?.conversationId ?? '' }).lean();
+    };
+    const logTime = (hoursAgo: number) =>
+      new Date(Date.now() - hoursAgo * 3_600_000).toISOString().slice(0, 19).replace('T', ' ');
+    const [old, fresh] = ['+442079460111', '+442079460222'];
+    const line = (from: string, id: string, hoursAgo: number) =>
+      logLine({ from, id, answered: false, start: logTime(hoursAgo) });
+    await take(line(old, '1', 24 * 300) + line(old, '2', 25) + line(fresh, '3', 23));
+    expect(await stateOf(old)).toMatchObject({ status: 'closed', waitingSince: null, incoming: 2 });
+    expect(await stateOf(fresh)).toMatchObject({ status: 'open', waitingSince: expect.any(Date) });
+    expect(await countConversations(scope, 'agent')).toMatchObject({ all: 1, unassigned: 1 });
+    // They call again: now somebody waits. And all of it follows from the events alone.
+    await take(line(old, '4', 1));
+    expect(await stateOf(old)).toMatchObject({ status: 'open', waitingSince: expect.any(Date), incoming: 3 });
+    const before = await ConversationModel.find({ workspaceId }).sort({ _id: 1 }).lean();
+    await rebuild(scope);
+    expect(await ConversationModel.find({ workspaceId }).sort({ _id: 1 }).lean()).toEqual(before);
   });
 
   it('proves numbers when the operator vouches, and takes that back with the import', async () => {

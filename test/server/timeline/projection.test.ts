@@ -90,6 +90,23 @@ describe('a conversation', () => {
     });
   });
 
+  it('that an import brought long after it happened is closed, waits for nobody, and is opened by no old word', () => {
+    const history = { history: true as const };
+    const old = begin({ ...started, ...history });
+    expect(old.status).toBe('closed');
+    const missed = event(2, { ...call('missed'), ...history });
+    expect(reopens(old, missed)).toBe(false);
+    expect(project(old, missed)).toMatchObject({
+      status: 'closed',
+      waitingSince: null,
+      outcome: 'missed',
+      incoming: 1,
+    });
+    // What comes today opens it like any other; what is old opens nothing in one that is open.
+    expect(reopens(project(old, missed), event(3, {}))).toBe(true);
+    expect(stateAfter(event(2, { ...call('missed'), ...history })).waitingSince).toBeNull();
+  });
+
   it('shows as the latest what happened last, not what was learnt last', () => {
     const late = event(3, { occurredAt: at(1), body: { text: 'Older', attachments: [], clientId: 'c' } });
     const state = stateAfter(event(2, {}), late);
