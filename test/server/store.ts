@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import mongoose from 'mongoose';
-import { afterAll, beforeAll } from 'vitest';
+import { afterAll, beforeAll, expect } from 'vitest';
 import { addInbox } from '../../server/inboxes/inboxes.js';
 import type { InboxRow } from '../../server/inboxes/model.js';
 import { openStore } from '../../server/store/connect.js';
@@ -10,6 +10,7 @@ import { ensureIndexes } from '../../server/store/indexes.js';
 import { appendsSettled } from '../../server/timeline/append.js';
 import { type Scope, systemScope } from '../../server/workspaces/scope.js';
 import { addWorkspace } from '../../server/workspaces/workspaces.js';
+import { watchPlans } from './plans.js';
 
 /**
  * The real embedded store in a fresh directory, one for each test file; or the replica set that MONGODB_URI names, in a
@@ -18,15 +19,20 @@ import { addWorkspace } from '../../server/workspaces/workspaces.js';
 export function withStore(): { dataDir: () => string } {
   let dataDir = '';
   let store: Awaited<ReturnType<typeof openStore>>;
+  let readWhole: () => Promise<string[]>;
   beforeAll(async () => {
     dataDir = await mkdtemp(join(tmpdir(), 'threadline-test-'));
     const uri = process.env.MONGODB_URI;
     store = await openStore({ dataDir, ...(uri && { mongodbUri: uri }) });
     await ensureIndexes(Object.values(mongoose.models));
+    readWhole = watchPlans();
   });
   afterAll(async () => {
     await appendsSettled();
+    // Whatever these tests made the product ask, an index answers it.
+    const whole = await readWhole();
     await store.close();
+    expect(whole).toEqual([]);
     await rm(dataDir, { recursive: true, force: true });
   });
   return { dataDir: () => dataDir };
