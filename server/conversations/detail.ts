@@ -26,10 +26,11 @@ export async function conversationDetail(
   const [[row], reply, readSeq] = await Promise.all([
     toRows(scope, [conversation], agentId),
     replyOf(scope, conversation, ports),
-    contactReadSeq(scope, conversationId),
+    // Nobody can know whether a letter was read, and a call is heard.
+    conversation.channel === 'chat' ? contactReadSeq(scope, conversationId) : undefined,
   ]);
   if (!row) throw new Error(`No row was made of conversation ${conversationId}.`);
-  return { ...row, ...reply, contactReadSeq: readSeq };
+  return { ...row, ...reply, ...(readSeq !== undefined && { contactReadSeq: readSeq }) };
 }
 
 async function replyOf(

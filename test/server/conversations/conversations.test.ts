@@ -159,6 +159,17 @@ describe('a read mark', () => {
     await markRead(scope, { type: 'contact', id: one.contactId }, one.id, 3);
     await markRead(scope, { type: 'agent', id: agentId }, one.id, 2);
     expect(await seen()).toMatchObject({ unread: 1, readSeq: 3, agentReadSeq: 2 });
+    // Of a letter nobody can know it.
+    const letters = await append(
+      scope,
+      aMessage({
+        contactId: one.contactId,
+        channel: 'email',
+        conversation: begunUnder('m', company.email._id),
+      }),
+    );
+    const letter = await conversationDetail(scope, letters.event.conversationId ?? '', agentId, noPorts);
+    expect(letter).not.toHaveProperty('contactReadSeq');
     expect(await conversationDetail(scope, one.id, agentId, noPorts)).toMatchObject({
       contactReadSeq: 3,
       reply: { by: 'chat', online: true },
