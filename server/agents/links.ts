@@ -69,10 +69,18 @@ export async function useLink(link: LinkRow, session: mongoose.ClientSession): P
   if (used.modifiedCount !== 1) throw new AppError('link_used');
 }
 
-/** Makes links to the same person useless: a newer one replaces them. */
+/** Makes links useless: to the same person, whom a newer one replaces, or by somebody who may not invite any more. */
 export async function revokeLinks(
   kind: LinkKind,
-  about: { agentId: string } | { workspaceId: string; email: string },
+  about:
+    | { agentId: string }
+    | { workspaceId: string; email: string }
+    | { workspaceId: string; invitedBy: string },
+  session?: mongoose.ClientSession,
 ): Promise<void> {
-  await LinkModel.updateMany({ kind, ...about, usedAt: null }, { $set: { revokedAt: new Date() } });
+  await LinkModel.updateMany(
+    { kind, ...about, usedAt: null },
+    { $set: { revokedAt: new Date() } },
+    { ...(session && { session }) },
+  );
 }

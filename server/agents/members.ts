@@ -94,6 +94,8 @@ export async function giveAccess(
 ): Promise<{ link: string | null }> {
   const agent = await AgentModel.findOne({ email: given.email }, { _id: 1 }).lean();
   if (!agent) return { link: (await invite(deps, scope, given)).link };
+  // An older invitation must not change the place that is given here, nor give it again once it is taken away.
+  await revokeLinks('invitation', { workspaceId: scope.workspaceId, email: given.email });
   await addMember({ workspaceId: scope.workspaceId, agentId: agent._id, role: given.role });
   return { link: null };
 }
@@ -158,7 +160,8 @@ export async function createAgent(
 }
 
 /**
- * Changes a member's role or takes its access away; either signs it out everywhere at once.
+ * Changes a member's role or takes its access away; either signs it out everywhere at once, and ends the invitations
+ * that it made or could still come back by.
  * Nobody changes themselves, only an owner makes or changes an owner, and the last owner stays.
  * @throws AppError `not_found`, `forbidden`, `conflict` (the last owner)
  */
@@ -189,10 +192,23 @@ export async function changeAgent(
       { session, returnDocument: 'after' },
     ).lean();
     if (!changed) throw new AppError('not_found');
+    if (next.role !== member.role || next.active !== member.active) {
+      await revokeInvitations(workspaceId, agentId, session);
+    }
     return { before: member, after: changed };
   });
   if (before.role !== after.role || before.active !== after.active) await endSessionsOf(agentId);
   const agent = await AgentModel.findOne({ _id: agentId }).lean();
   if (!agent) throw new AppError('not_found');
   return summary(after, agent);
+}
+
+async function revokeInvitations(
+  workspaceId: string,
+  agentId: string,
+  session: mongoose.ClientSession,
+): Promise<void> {
+  const agent = await AgentModel.findOne({ _id: agentId }, { email: 1 }, { session }).lean();
+  if (agent) await revokeLinks('invitation', { workspaceId, email: agent.email }, session);
+  await revokeLinks('invitation', { workspaceId, invitedBy: agentId }, session);
 }

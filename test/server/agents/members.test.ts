@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AgentModel, LinkModel, MembershipModel } from '../../../server/agents/model.js';
 import { onNotice } from '../../../server/timeline/publish.js';
+import { systemScope } from '../../../server/workspaces/scope.js';
+import { addWorkspace } from '../../../server/workspaces/workspaces.js';
 import type { AgentSummary } from '../../../shared/api.js';
 import {
   addMember,
@@ -159,6 +161,32 @@ describe('invitations and reset links (G5)', () => {
     });
     expect(asReset.status).toBe(410);
     expect((await redeem(second)).status).toBe(201);
+  });
+
+  it('do not bring back whom somebody put out, nor whom they had invited, nor give a role that was taken', async () => {
+    const { giveAccess } = await import('../../../server/agents/members.js');
+    const scope = systemScope(owner.workspaceId);
+    const admin = await addMember(server, owner.workspaceId, 'admin', 'leaving@example.com');
+    const company = await addWorkspace('Elsewhere');
+    const known = await addMember(server, company._id, 'agent', 'known@example.com');
+    // Invited as an admin, then made an agent on the command line: the invitation is still in the mailbox.
+    const asAdmin = String((await invite(owner, known.email, 'admin')).body.link);
+    await giveAccess(server.config, scope, { email: known.email, role: 'agent' });
+    expect((await redeem(asAdmin)).status).toBe(410);
+    const accomplice = String((await invite(admin, 'accomplice@example.com', 'admin')).body.link);
+    const others = String((await invite(owner, 'welcome@example.com')).body.link);
+    await patch(owner, admin.id, { active: false });
+    const back = String((await invite(owner, admin.email)).body.link);
+    await patch(owner, admin.id, { role: 'agent' });
+    for (const link of [accomplice, back]) expect((await redeem(link)).status).toBe(410);
+    expect((await redeem(others)).status).toBe(201);
+    expect(
+      await MembershipModel.countDocuments({
+        workspaceId: owner.workspaceId,
+        agentId: admin.id,
+        active: true,
+      }),
+    ).toBe(0);
   });
 
   it('are stored hashed', async () => {
