@@ -60,6 +60,7 @@ export async function serve(
     database,
     credentials,
     isTest: options.isTest ?? false,
+    onFailure: options.onFailure ?? (() => undefined),
     server: {
       name: 'path' in address ? address.path : `${address.host}:${address.port}`,
       startedAt: database.now().getTime(),

@@ -103,9 +103,11 @@ export interface DispatchOptions {
   credentials: Credentials | null;
   /** Fail points exist: never in production. */
   isTest: boolean;
+  /** Told what was thrown and is no answer. */
+  onFailure(error: unknown): void;
 }
 
-export function createDispatch({ database, server, credentials, isTest }: DispatchOptions) {
+export function createDispatch({ database, server, credentials, isTest, onFailure }: DispatchOptions) {
   const commands = table(credentials);
   const sessions = createSessions(database);
   const cursors = createCursors(database);
@@ -132,7 +134,11 @@ export function createDispatch({ database, server, credentials, isTest }: Dispat
       answer = await run(name, command, connection);
     } catch (error) {
       if (error instanceof HangUp) return { kind: 'hang up' };
-      if (!(error instanceof StoreError)) throw error;
+      if (!(error instanceof StoreError)) {
+        // A closed connection would be taken for the network's fault, and the same command sent again.
+        onFailure(error);
+        return { kind: 'answer', document: encode(answerOf(internalError()), times()) };
+      }
       answer = answerOf(addLabels(error, command, failure?.errorLabels ?? null, Boolean(failure?.errorCode)));
     }
     if (failure?.writeConcernError) answer = withConcernError(answer, failure, command);
@@ -313,6 +319,9 @@ function kept(bytes: Buffer): Doc {
   bytesAsSent.set(doc, bytes);
   return doc;
 }
+
+const internalError = () =>
+  new StoreError(1, 'InternalError', 'the store failed at this command; its log says at what');
 
 const failedBy = (failure: Failure): StoreError =>
   new StoreError(
