@@ -300,7 +300,7 @@ export const anUpdate: fc.Arbitrary<Fields> = fc
 
 export interface IndexSpec {
   key: Record<string, 1 | -1>;
-  options: { sparse?: true; partialFilterExpression?: Fields };
+  options: { sparse?: true; partialFilterExpression?: Fields; unique?: true };
 }
 const keys: IndexSpec['key'][] = [
   ...[
@@ -323,7 +323,16 @@ const keys: IndexSpec['key'][] = [
     { 'o.y': -1, 'o.x': 1, b: 1 },
   ],
 ] as IndexSpec['key'][];
-const anIndex: fc.Arbitrary<IndexSpec> = fc.record({
+/** Of one field without lists, so that it is plain which documents clash. */
+const aUniqueIndex: fc.Arbitrary<IndexSpec> = fc.record({
+  key: fc.constantFrom<IndexSpec['key']>({ n: 1 }, { b: -1 }, { s: 1 }, { 'o.x': 1 }),
+  options: fc.constantFrom<IndexSpec['options']>(
+    { unique: true },
+    { unique: true, sparse: true },
+    { unique: true, partialFilterExpression: { n: { $gt: new Int32(0) } } },
+  ),
+});
+const aPlainIndex: fc.Arbitrary<IndexSpec> = fc.record({
   key: fc.constantFrom(...keys),
   options: fc.oneof(
     { arbitrary: fc.constant({}), weight: 5 },
@@ -342,8 +351,27 @@ const anIndex: fc.Arbitrary<IndexSpec> = fc.record({
   ),
 });
 
+const anIndex = fc.oneof({ arbitrary: aPlainIndex, weight: 8 }, { arbitrary: aUniqueIndex, weight: 1 });
+
+export type Projection = Record<string, 0 | 1>;
+const aProjection: fc.Arbitrary<Projection> = fc
+  .tuple(
+    fc.constantFrom<0 | 1>(0, 1),
+    fc.uniqueArray(fc.constantFrom('a', 'b', 'n', 'o', 't', 'o.x', 't.x', 'a.y', 'q'), {
+      maxLength: 3,
+      // Of `o` and `o.x` MongoDB takes only one.
+      selector: (path) => path.split('.')[0],
+    }),
+    fc.constantFrom<0 | 1 | null>(0, 1, null),
+  )
+  .map(([isKept, fields, id]) => ({
+    ...Object.fromEntries(fields.map((field) => [field, isKept])),
+    ...(id !== null && (id === 0 || isKept === 1) && { _id: id }),
+  }));
+
 export type Step =
-  | { kind: 'find'; query: Fields; sort: Sort; skip: number; limit: number }
+  | { kind: 'find'; query: Fields; sort: Sort; skip: number; limit: number; projection: Projection }
+  | { kind: 'find and change'; query: Fields; sort: Sort; update: Fields | null; isAfter: boolean }
   | { kind: 'distinct'; query: Fields; path: string }
   | { kind: 'update'; query: Fields; update: Fields }
   | { kind: 'upsert'; id: number; update: Fields }
@@ -360,8 +388,19 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       sort: aSort,
       skip: fc.constantFrom(0, 0, 0, 1, 2),
       limit: fc.constantFrom(0, 0, 1, 3),
+      projection: fc.oneof({ arbitrary: fc.constant({}), weight: 2 }, { arbitrary: aProjection, weight: 1 }),
     }),
     weight: 8,
+  },
+  {
+    arbitrary: fc.record({
+      kind: fc.constant('find and change' as const),
+      query: aWideQuery,
+      sort: aSort,
+      update: fc.oneof({ arbitrary: anUpdate, weight: 3 }, { arbitrary: fc.constant(null), weight: 1 }),
+      isAfter: fc.boolean(),
+    }),
+    weight: 2,
   },
   {
     arbitrary: fc.record({
@@ -396,9 +435,17 @@ export interface Case {
   indexes: IndexSpec[];
   documents: Fields[];
   steps: Step[];
+  /** The same steps in a transaction, which lays what it wrote over what is there. */
+  within: Step[];
+  isCommitted: boolean;
 }
 export const aCase: fc.Arbitrary<Case> = fc.record({
   indexes: fc.array(anIndex, { maxLength: 4 }),
-  documents: fc.array(aDocument, { minLength: 1, maxLength: 14 }),
+  documents: fc.array(aDocument, { minLength: 1, maxLength: 14, size: 'max' }),
   steps: fc.array(step, { minLength: 1, maxLength: 8 }),
+  within: fc.oneof(
+    { arbitrary: fc.constant<Step[]>([]), weight: 2 },
+    { arbitrary: fc.array(step, { minLength: 2, maxLength: 8 }), weight: 1 },
+  ),
+  isCommitted: fc.boolean(),
 });

@@ -177,7 +177,7 @@ export interface SortField {
 }
 
 /** What a path gives to sort by: of an array each element; of an empty one what stands even before null. */
-function sortKeys(value: Value, path: string[]): Value[] {
+export function sortKeys(value: Value, path: string[]): Value[] {
   const [step, ...rest] = path;
   if (step === undefined) {
     if (!Array.isArray(value)) return [value === undefined ? null : value];
