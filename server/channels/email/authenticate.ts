@@ -45,36 +45,44 @@ const trace =
   /^(?:return-path|delivered-to|received|received-spf|authentication-results|authentication-results-original|arc-.*|x-.*|envelope-to|delivery-date|dkim-filter|delivered-by|apparently-to|status|content-length)$/;
 
 /**
- * The results that the trusted host wrote: those above the first Received line of anybody else. Of several the topmost
- * alone, unless a Received line of the host itself stands below them: what stands above that was written by it.
+ * The results that the trusted host wrote. It took the letter from outside at its first Received line: all that stands
+ * above that it wrote itself. Some hosts put their results right below that line, above what the sender wrote: there the
+ * topmost counts, and only when there are none above. A second line of that name is the sender's own invention.
  */
 function trustedResults(headers: readonly HeaderLine[], trustedHost: string): Verdict[][] {
   const above: Verdict[][] = [];
-  let unsettled: Verdict[][] = [];
+  let isBelow = false;
   for (const { name, value } of headers) {
     if (!trace.test(name)) break;
     if (name === 'received') {
       const { by, isFromOutside } = readReceived(value);
-      if (by === trustedHost) {
-        above.push(...unsettled);
-        unsettled = [];
-      } else if (isFromOutside) {
-        break;
+      if (isFromOutside) {
+        if (isBelow || by !== trustedHost) break;
+        isBelow = true;
       }
     } else if (name === 'authentication-results') {
       const read = readResults(value);
-      if (read?.authservId === trustedHost) unsettled.push(read.verdicts);
+      if (read?.authservId !== trustedHost) continue;
+      if (!isBelow) above.push(read.verdicts);
+      else return above.length > 0 ? above : [read.verdicts];
     }
   }
-  const topmost = unsettled[0];
-  return above.length > 0 || !topmost ? above : [topmost];
+  return above;
 }
 
-/** A Received line without a `from` is a host handing the letter on inside itself. */
+/**
+ * A Received line without a `from`, or from this very machine, is a host handing the letter on inside itself. A name
+ * alone proves nothing: it is what the other side called itself.
+ */
 export function readReceived(value: string): { by: string; isFromOutside: boolean } {
-  const text = withoutComments(value).slice(0, 2_000);
+  const whole = value.slice(0, 2_000);
+  const text = withoutComments(whole);
   const by = /(?:^|\s)by\s+([^\s;]+)/i.exec(text)?.[1]?.toLowerCase().replace(/\.$/, '') ?? '';
-  return { by, isFromOutside: /^\s*from\s/i.test(text) };
+  if (!/^\s*from\s/i.test(text)) return { by, isFromOutside: false };
+  const from = (whole.split(/\sby\s/i, 1)[0] ?? '').replace(/ipv6:/gi, ' ');
+  const addresses = from.match(/\b\d{1,3}(?:\.\d{1,3}){3}\b|[0-9a-f]*:[0-9a-f:]*:[0-9a-f:]*/gi) ?? [];
+  const isLoopback = addresses.length > 0 && addresses.every((one) => /^127\.|^::1$/.test(one));
+  return { by, isFromOutside: !isLoopback };
 }
 
 interface Verdict {

@@ -45,10 +45,12 @@ describe('E5: a letter that is a bomb', () => {
     '%s is read or refused at once, and the next letter arrives',
     async (_, [make, unread]) => {
       const bytes = Buffer.from(make());
-      const startedAt = performance.now();
+      // The processor's own time: how long it takes by the clock is also the matter of whoever else works here.
+      const startedAt = process.cpuUsage();
       const before = process.memoryUsage().rss;
       const letter = await parseLetter(bytes);
-      const ms = performance.now() - startedAt;
+      const { user, system } = process.cpuUsage(startedAt);
+      const ms = (user + system) / 1_000;
       const mb = (process.memoryUsage().rss - before) / 1e6;
       expect(letter.unread).toBe(unread);
       expect(ms).toBeLessThan(5_000);
