@@ -17,6 +17,8 @@ import { isVisibleToVisitor } from '../../../server/timeline/visibility.js';
  */
 export interface MemoryStore extends TimelineStore {
   pages: PageSource;
+  /** Another process's way to the same data, with faults of its own. */
+  connect(options: MemoryOptions): TimelineStore & { pages: PageSource };
   events: Map<string, StoredEvent>;
   conversations: Map<string, ConversationState>;
   jobs: Map<string, JobDraft>;
@@ -46,10 +48,10 @@ const idOf = (workspaceId: string, name: string) => `${workspaceId}\n${name}`;
 
 const jobId = ({ workspaceId, name, key }: JobDraft) => idOf(workspaceId, `${name}\n${key}`);
 
-class Conflict extends Error {}
+/** A rival was faster: the transaction runs again. `before` may throw it. */
+export class Conflict extends Error {}
 
 export function memoryStore(options: MemoryOptions = {}): MemoryStore {
-  const before = options.before ?? (() => {});
   const store: MemoryStore = {
     events: new Map(),
     conversations: new Map(),
@@ -58,38 +60,49 @@ export function memoryStore(options: MemoryOptions = {}): MemoryStore {
     contactChanges: [],
     numbers: new Map(),
     commits: 0,
+    connect: (others) => connection(() => store, others),
+    ...connection(() => store, options),
+  };
+  return store;
+}
+
+function connection(
+  storeOf: () => MemoryStore,
+  options: MemoryOptions,
+): TimelineStore & { pages: PageSource } {
+  const before = options.before ?? (() => {});
+  return {
     pages: {
       async headOf(workspaceId, conversationId) {
         await before('headOf');
-        return store.conversations.get(idOf(workspaceId, conversationId))?.head ?? null;
+        return storeOf().conversations.get(idOf(workspaceId, conversationId))?.head ?? null;
       },
       async eventsIn(range) {
         await before('eventsIn');
-        const found = [...store.events.values()]
+        const found = [...storeOf().events.values()]
           .filter((event) => isIn(range, event))
           .toSorted((a, b) => ((a.seq ?? 0) - (b.seq ?? 0)) * (range.order === 'asc' ? 1 : -1));
         return found.slice(0, range.limit);
       },
     },
     async transact(work) {
+      const store = storeOf();
       for (let attempt = 1; attempt <= 100; attempt += 1) {
-        const { transaction, commit } = begin(store, options);
-        const result = await work(transaction);
-        await before('commit');
         try {
+          const { transaction, commit } = begin(store, options);
+          const result = await work(transaction);
+          await before('commit');
           commit();
+          store.commits += 1;
+          await options.after?.();
+          return result;
         } catch (error) {
-          if (error instanceof Conflict) continue;
-          throw error;
+          if (!(error instanceof Conflict)) throw error;
         }
-        store.commits += 1;
-        await options.after?.();
-        return result;
       }
       throw new Error('100 conflicts in a row.');
     },
   };
-  return store;
 }
 
 function isIn(range: Parameters<PageSource['eventsIn']>[0], event: StoredEvent): boolean {

@@ -1,0 +1,112 @@
+import type { JobPorts, JobStore } from '../../server/jobs/ports.js';
+import type { JobKind } from '../../server/jobs/runner.js';
+import { AppError } from '../../shared/errors.js';
+import type { SimServer } from './server.js';
+import type { World } from './world.js';
+
+/** Few, so that a schedule reaches the end of them. */
+export const attempts = 4;
+export const backoffMs = 5_000;
+export const backoffMaxMs = 12_000;
+
+/** The way of one process to the jobs: it takes time, can fail before the store was reached, and after. */
+export function simJobs(world: World, server: SimServer): JobStore {
+  const { jobs, oracle } = world;
+  async function carry<T>(name: string, work: () => Promise<T>): Promise<T> {
+    await server.step(name);
+    const result = await work();
+    await world.kernel.delay(server.owner, 1);
+    if (world.strikes(world.schedule.storeFails, `job answer lost:${server.owner.name}`)) {
+      server.troubledAt = world.kernel.now;
+      throw new AppError('store_unavailable');
+    }
+    return result;
+  }
+  return {
+    insert: (row) => carry('job.insert', () => jobs.insert(row)),
+    claim: (names, holder, now, heldUntil) =>
+      carry('job.claim', async () => {
+        const row = await jobs.claim(names, holder, now, heldUntil);
+        if (row) oracle.claimed(row, server);
+        return row;
+      }),
+    renew: (job, heldUntil) =>
+      carry('job.renew', async () => {
+        const isOurs = await jobs.renew(job, heldUntil);
+        if (!isOurs) oracle.lostHold(job);
+        return isOurs;
+      }),
+    settle: (job, change) =>
+      carry('job.settle', async () => {
+        oracle.settles(job, change, server);
+        const isWritten = await jobs.settle(job, change);
+        if (!isWritten && 'state' in change && change.state === 'done') oracle.fencedOut(job, server);
+        return isWritten;
+      }),
+  };
+}
+
+export const jobPorts = (world: World, server: SimServer, random: () => number): JobPorts => ({
+  now: () => server.now(),
+  newId: world.newId,
+  random,
+  after: (delayMs, task) => world.kernel.after(server.owner, delayMs, task),
+  report(problem) {
+    world.hit(`job ${problem.what}`);
+    world.note(server.owner.name, `job ${problem.what} ${problem.job?._id ?? ''} ${String(problem.error)}`);
+    world.oracle.reported(problem);
+  },
+});
+
+/** As server/channels/email/send.ts: settled already? else hand it to the mail server, then say what became of it. */
+export function jobKinds(world: World, server: SimServer, random: () => number): JobKind[] {
+  const { kernel, oracle } = world;
+  return [
+    {
+      name: 'email.send',
+      attempts,
+      backoffMs,
+      backoffMaxMs,
+      async run(payload, context) {
+        oracle.begins(context, server);
+        try {
+          const eventId = (payload as { eventId: string }).eventId;
+          const keys = ['sent', 'failed'].map((state) => `email-delivery:${eventId}:${state}`);
+          for (const key of keys) if (await server.findEvent(key)) return;
+          const event = [...world.store.events.values()].find((one) => one._id === eventId);
+          if (event?.kind !== 'email' || !event.conversationId) throw new AppError('not_found');
+          const { messageId } = event.body as { messageId: string };
+          const fails = () =>
+            kernel.now < world.mailAwayUntil ||
+            world.strikes(world.schedule.mailFails, `mail not taken:${server.owner.name}`);
+          let state: 'sent' | 'failed' = 'sent';
+          // Now and then a letter takes longer than a hold lasts without renewal.
+          await kernel.delay(server.owner, random() < 0.2 ? 45_000 : random() * 2_000);
+          oracle.works(context);
+          if (context.signal.aborted) throw new Error('Told to stop.');
+          if (fails()) {
+            if (context.attempt < attempts) throw new Error('The mail server did not take it.');
+            state = 'failed';
+          } else {
+            oracle.letter(eventId, messageId);
+            if (fails()) throw new Error('The mail server’s answer was lost.');
+          }
+          await context.progress(0.5);
+          await server.append({
+            kind: 'email_delivery',
+            body: { eventId, messageId, state, attempts: context.attempt },
+            channel: 'email',
+            direction: 'internal',
+            actor: { type: 'system' },
+            dedupeKey: `email-delivery:${eventId}:${state}`,
+            occurredAt: server.now(),
+            contactId: event.contactId,
+            conversation: { id: event.conversationId },
+          });
+        } finally {
+          oracle.ends(context, server);
+        }
+      },
+    },
+  ];
+}

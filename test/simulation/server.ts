@@ -1,0 +1,332 @@
+import { type Runner, startRunner } from '../../server/jobs/runner.js';
+import { type DraftEvent, prepare } from '../../server/timeline/draft.js';
+import { jobsFor } from '../../server/timeline/jobs.js';
+import type { StoredEvent } from '../../server/timeline/model.js';
+import { readPage } from '../../server/timeline/page.js';
+import type { PlacedEvent } from '../../server/timeline/place.js';
+import { DuplicateKey } from '../../server/timeline/ports.js';
+import { audienceOf, forAudience, toTimelineEvent } from '../../server/timeline/present.js';
+import { onPublished, type Published, publishPlaced } from '../../server/timeline/publish.js';
+import { createWriter, type Writer } from '../../server/timeline/writer.js';
+import { AppError, type ErrorReply, replyFor } from '../../shared/errors.js';
+import type { EventPage, TimelineEvent } from '../../shared/events/timeline.js';
+import { Conflict } from '../server/timeline/memory-store.js';
+import { jobKinds, jobPorts, simJobs } from './jobs.js';
+import { type Owner, owner } from './kernel.js';
+import type { Link } from './network.js';
+import type { Operation } from './schedule.js';
+import { committed, epoch, inboxId, type World, workspaceId } from './world.js';
+
+/** What a client asks for. */
+export type Ask =
+  | { name: 'send'; clientId: string; conversationId: string | null; mode: string; text: string }
+  | { name: 'read'; conversationId: string; after?: number; before?: number }
+  | { name: 'status'; conversationId: string; key: string };
+
+export type Answer = { ok: true; event?: TimelineEvent; page?: EventPage } | { ok: false; error: ErrorReply };
+
+type StepFault = Extract<Operation, { type: 'step' }>;
+
+/** One process: the shipped writer, pages, publication and runner, and the little that ties them to connections. */
+export interface SimServer {
+  owner: Owner;
+  index: number;
+  writer: Writer;
+  runner: Runner;
+  links: Set<Link>;
+  skewMs: number;
+  /** Strikes at the next step of this name. */
+  armed: StepFault | null;
+  /** When something last held it up: its holds may have run out without its fault. */
+  troubledAt: number;
+  now(): Date;
+  accept(link: Link): void;
+  ask(link: Link, ask: Ask): Promise<Answer>;
+  append(draft: DraftEvent): Promise<StoredEvent>;
+  /** One step towards the store and back: takes its time, and may meet a fault. */
+  step(name: string): Promise<void>;
+  findEvent(dedupeKey: string): Promise<StoredEvent | undefined>;
+}
+
+const pageLimit = 4;
+
+export function bootServer(world: World, index: number): SimServer {
+  const { kernel } = world;
+  const name = `server-${index}`;
+  const random = kernel.random(`${name}@${kernel.now}`);
+  const me = owner(name);
+
+  async function step(stepName: string): Promise<void> {
+    await kernel.delay(me, random() * 6);
+    await meetFault(stepName);
+    if (kernel.now < world.storeAwayUntil || world.strikes(world.schedule.storeFails, `store away:${name}`)) {
+      server.troubledAt = kernel.now;
+      throw new AppError('store_unavailable');
+    }
+  }
+
+  async function meetFault(stepName: string): Promise<void> {
+    if (server.armed?.step !== stepName) return;
+    const { fault } = server.armed;
+    server.armed = null;
+    world.hit(`${fault} at ${stepName}`);
+    world.note(name, `${fault} at ${stepName}`);
+    if (fault === 'crash') {
+      crashServer(world, index, 1_500);
+      return new Promise(() => {});
+    }
+    server.troubledAt = kernel.now;
+    if (fault === 'away') throw new AppError('store_unavailable');
+    // A commit that took place is not undone: only its answer can be lost.
+    if (stepName === 'committed') return;
+    if (fault === 'conflict') throw new Conflict();
+    if (fault === 'duplicate') throw new DuplicateKey();
+    throw new Error('The document was refused.');
+  }
+
+  const store = world.store.connect({
+    before: (stepName) => step(stepName),
+    after: async () => {
+      await meetFault('committed');
+      await kernel.delay(me, random() * 6);
+      if (world.strikes(world.schedule.storeFails, `commit unanswered:${name}`))
+        throw new AppError('store_unavailable');
+    },
+    committed: (written) => committed(world, written),
+  });
+
+  const server: SimServer = {
+    owner: me,
+    index,
+    links: new Set(),
+    skewMs: 0,
+    armed: null,
+    troubledAt: -1,
+    now: () => new Date(epoch + kernel.now + server.skewMs),
+    step,
+    writer: createWriter({
+      store,
+      ports: {
+        now: () => server.now(),
+        newId: world.newId,
+        later: (task) => void kernel.after(me, random() * 2, task),
+      },
+      batch: 3,
+      queue: 4,
+      onWritten: (placed) => publish(world, server, placed),
+    }),
+    runner: { wake: () => {}, stop: async () => {} },
+    async append(draft) {
+      const { event } = await server.writer.add(prepare(workspaceId, draft));
+      world.oracle.answered(event.dedupeKey);
+      return event;
+    },
+    async findEvent(dedupeKey) {
+      await step('findEvent');
+      return world.store.events.get(`${workspaceId}\n${dedupeKey}`);
+    },
+    accept(link) {
+      // Rooms first: what is published from here on arrives live, what was published before stands in the session.
+      server.links.add(link);
+      describe(link).catch(() => link.close('the session could not be described'));
+    },
+    async ask(link, ask) {
+      try {
+        return await answer(link, ask);
+      } catch (error) {
+        return { ok: false, error: replyFor(error) };
+      }
+    },
+  };
+
+  async function describe(link: Link): Promise<void> {
+    await step('describe');
+    const conversations = [...world.store.conversations.values()]
+      .filter(({ contactId }) => link.client.kind === 'agent' || contactId === link.client.contactId)
+      .map(({ _id, head, visitorHead }) => ({
+        id: _id,
+        head: link.client.kind === 'agent' ? head : visitorHead,
+      }));
+    link.toClient({ type: 'session', conversations });
+  }
+
+  async function answer({ client }: Link, ask: Ask): Promise<Answer> {
+    if (ask.name === 'read') {
+      const { name: _, ...query } = ask;
+      const page = await readPage(
+        store.pages,
+        workspaceId,
+        { ...query, limit: pageLimit },
+        audienceOfClient(client),
+      );
+      return { ok: true, page };
+    }
+    const event = await server.append(
+      ask.name === 'send' ? await draftOf(client, ask) : await statusDraft(client, ask),
+    );
+    return { ok: true, event: toTimelineEvent(event, audienceOf(event)) };
+  }
+
+  const conversationOf = async (id: string) => {
+    await step('conversationOf');
+    const found = world.store.conversations.get(`${workspaceId}\n${id}`);
+    if (!found) throw new AppError('conversation_not_found');
+    return found;
+  };
+
+  /** As server/channels/chat/send.ts and server/conversations/send.ts make it. */
+  async function draftOf(client: Link['client'], ask: Extract<Ask, { name: 'send' }>): Promise<DraftEvent> {
+    const { clientId, mode } = ask;
+    const text = mode === 'empty' ? ' ' : ask.text;
+    const said = { text, attachments: [], clientId };
+    if (client.kind === 'visitor') {
+      const dedupeKey = `chat:${inboxId}:${client.visitorId}:${clientId}`;
+      return {
+        kind: 'message',
+        body: said,
+        channel: 'chat',
+        direction: 'in',
+        actor: { type: 'contact', id: client.contactId },
+        dedupeKey,
+        occurredAt: server.now(),
+        contactId: client.contactId,
+        inboxId,
+        conversation:
+          ask.conversationId !== null
+            ? { id: ask.conversationId }
+            : { open: { key: dedupeKey, inboxId, subject: '' } },
+      };
+    }
+    const { _id, contactId } = await conversationOf(ask.conversationId ?? '');
+    const common = {
+      actor: { type: 'agent' as const, id: client.id },
+      dedupeKey: `agent:${client.id}:${clientId}`,
+      occurredAt: server.now(),
+      contactId,
+      conversation: { id: _id },
+    };
+    if (mode === 'note')
+      return { ...common, kind: 'note', body: said, channel: 'chat', direction: 'internal' };
+    if (mode === 'email') {
+      return { ...common, kind: 'email', body: letterOf(clientId, text), channel: 'email', direction: 'out' };
+    }
+    return { ...common, kind: 'message', body: said, channel: 'chat', direction: 'out' };
+  }
+
+  async function statusDraft(
+    client: Link['client'],
+    ask: Extract<Ask, { name: 'status' }>,
+  ): Promise<DraftEvent> {
+    const { _id, contactId, status } = await conversationOf(ask.conversationId);
+    return {
+      kind: 'status_changed',
+      body: { from: status, to: status === 'open' ? 'closed' : 'open' },
+      channel: 'chat',
+      direction: 'internal',
+      actor: { type: 'agent', id: client.id },
+      dedupeKey: ask.key,
+      occurredAt: server.now(),
+      contactId,
+      conversation: { id: _id },
+    };
+  }
+
+  world.servers[index] = server;
+  server.runner = startRunner({
+    store: simJobs(world, server),
+    ports: jobPorts(world, server, random),
+    kinds: jobKinds(world, server, random),
+    concurrency: 2,
+    holdMs: 30_000,
+    pollMs: 5_000,
+  });
+  return server;
+}
+
+export const audienceOfClient = ({ kind }: { kind: 'visitor' | 'agent' }) => kind;
+
+const letterOf = (clientId: string, text: string) => ({
+  messageId: `<${clientId}@example.org>`,
+  inReplyTo: [],
+  references: [],
+  from: { name: '', address: 'us@example.org' },
+  to: [{ name: '', address: 'you@example.com' }],
+  cc: [],
+  subject: 'Hello',
+  text,
+  attachments: [],
+  clientId,
+});
+
+/** Whose publication it is that the shipped module tells of just now. */
+let publisher: { world: World; server: SimServer } | null = null;
+
+function publish(world: World, server: SimServer, placed: readonly PlacedEvent[]): void {
+  publisher = { world, server };
+  try {
+    publishPlaced(placed);
+  } finally {
+    publisher = null;
+  }
+  if (placed.some(({ event }) => jobsFor(event).length > 0)) server.runner.wake();
+}
+
+/** Takes what is published to sockets, here and through the bus to the other processes. @returns how to stop */
+export const listen = (): (() => void) =>
+  onPublished((published) => {
+    if (!publisher) return;
+    const { world, server } = publisher;
+    world.oracle.published(published.event.id);
+    tell(server, published);
+    for (const other of world.servers) {
+      if (!other || other === server || world.strikes(world.schedule.loss, 'hint lost on the bus')) continue;
+      const copies = world.strikes(world.schedule.double, 'hint doubled on the bus') ? 2 : 1;
+      const random = world.kernel.random(`bus@${world.kernel.now}:${published.event.id}`);
+      for (let copy = 0; copy < copies; copy += 1) {
+        world.kernel.after(other.owner, random() * world.schedule.latencyMs, () => tell(other, published));
+      }
+    }
+  });
+
+/** As server/realtime/fan-out.ts does it. */
+function tell({ links }: SimServer, { event, conversation, previous, visibleToVisitor }: Published): void {
+  for (const link of links) {
+    if (link.isBehind) continue;
+    if (link.client.kind === 'agent') link.toClient({ type: 'event', event });
+    else if (
+      visibleToVisitor &&
+      conversation?.contactId === link.client.contactId &&
+      previous.visitor !== null
+    ) {
+      link.toClient({ type: 'event', event: forAudience(event, 'visitor', previous.visitor) });
+    }
+  }
+}
+
+/** Gone at this moment, like by SIGKILL; started again after `forMs`. */
+export function crashServer(world: World, index: number, forMs: number): void {
+  const server = world.servers[index];
+  if (!server) return;
+  world.hit('server crash');
+  world.note(server.owner.name, `crashed, back in ${forMs} ms`);
+  server.owner.isAlive = false;
+  world.servers[index] = null;
+  for (const link of server.links) link.close('the server is gone');
+  world.kernel.after(world.outside, forMs, () => {
+    if (!world.servers[index]) bootServer(world, index);
+  });
+}
+
+/** SIGTERM: takes no more, ends what runs, then goes; a new one takes its place. */
+export function restartServer(world: World, index: number): void {
+  const server = world.servers[index];
+  if (!server) return;
+  world.hit('server restart');
+  world.note(server.owner.name, 'stops');
+  for (const link of server.links) link.close('the server stops');
+  const isDone = Promise.all([server.runner.stop(2_000), server.writer.idle()]);
+  isDone.then(
+    () => crashServer(world, index, 100),
+    () => {},
+  );
+}
