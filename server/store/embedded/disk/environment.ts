@@ -12,7 +12,6 @@ import { type Database, open, type RootDatabase, type Transaction } from 'lmdb';
 /** Address space, not memory or disk: a file never outgrows it. */
 const defaultMapBytes = 2 ** 40;
 const maxTables = 16_384;
-export const maxKeyBytes = 1_978;
 
 /** The disk did not take a commit; nothing of it was written. */
 export class DiskError extends Error {
@@ -279,10 +278,6 @@ const isOfDisk = (error: unknown): boolean =>
 /** The value under a key, as bytes of its own. A null snapshot: the commit that runs. */
 export function read(table: Table, key: Buffer, snapshot: Snapshot | null): Buffer | undefined {
   return table.db.get(key, snapshot ? { transaction: snapshot.txn } : undefined);
-}
-
-export function has(table: Table, key: Buffer, snapshot: Snapshot | null): boolean {
-  return read(table, key, snapshot) !== undefined;
 }
 
 const optionsOf = (range: Range, snapshot: Snapshot | null) => ({

@@ -1,6 +1,5 @@
 import { Decimal128, Int32 } from 'bson';
 import type { Value } from '../bson/types.js';
-import { typeMismatch } from '../errors.js';
 import * as decimal from './decimal.js';
 
 /**
@@ -119,10 +118,4 @@ export function mod(left: Numeric, right: Numeric): Numeric {
     return decimal.format(decimal.modDecimals(toDecimal(left), toDecimal(right)));
   if (typeof left === 'number' || typeof right === 'number') return toDouble(left) % toDouble(right);
   return ofWhole(left, right, whole(left) % whole(right));
-}
-
-/** @throws StoreError `TypeMismatch` */
-export function numeric(value: Value | undefined, what: string): Numeric {
-  if (!isNumber(value)) throw typeMismatch(`${what} must be a number`);
-  return value;
 }

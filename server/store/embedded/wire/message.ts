@@ -11,7 +11,6 @@ const opQuery = 2004;
 const opMsg = 2013;
 
 export const maxMessageBytes = 48_000_000;
-export const maxBsonBytes = 16 * 1024 * 1024;
 
 const checksumPresent = 1;
 const moreToCome = 2;
