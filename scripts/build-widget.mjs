@@ -1,73 +1,19 @@
 // Builds the widget: the loader under its stable name, the panel and what it loads under hashed ones, each with its
 // brotli form beside it. esbuild and not Vite: Vite would add its preload helper to the loader.
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync, constants } from 'node:zlib';
 import * as esbuild from 'esbuild';
+import { minify as terser } from 'terser';
+import { ownNames } from './widget/names.mjs';
+import { sheetsAsText } from './widget/sheets.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 
 /** What we support (2024 on); also keeps light-dark() and relative colours from being rewritten. */
 const target = ['es2022', 'chrome125', 'firefox128', 'safari18'];
-
-/** A colour of the tokens as the eight-bit one that a screen shows; one outside sRGB, or computed, stays as it is. */
-function toHex(whole, l, c, h, alpha) {
-  const angle = (Number(h) * Math.PI) / 180;
-  const [a, b] = [Number(c) * Math.cos(angle), Number(c) * Math.sin(angle)];
-  const cubed = (x) => x ** 3;
-  const long = cubed(Number(l) + 0.3963377774 * a + 0.2158037573 * b);
-  const middle = cubed(Number(l) - 0.1055613458 * a - 0.0638541728 * b);
-  const short = cubed(Number(l) - 0.0894841775 * a - 1.291485548 * b);
-  const linear = [
-    4.0767416621 * long - 3.3077115913 * middle + 0.2309699292 * short,
-    -1.2684380046 * long + 2.6097574011 * middle - 0.3413193965 * short,
-    -0.0041960863 * long - 0.7034186147 * middle + 1.707614701 * short,
-  ];
-  if (linear.some((x) => x < -0.0005 || x > 1.0005)) return whole;
-  const bytes = linear
-    .map((x) => Math.min(1, Math.max(0, x)))
-    .map((x) => (x <= 0.0031308 ? 12.92 * x : 1.055 * x ** (1 / 2.4) - 0.055))
-    .concat(alpha === undefined ? [] : [Number(alpha)]);
-  return `#${bytes
-    .map((x) =>
-      Math.round(x * 255)
-        .toString(16)
-        .padStart(2, '0'),
-    )
-    .join('')}`;
-}
-const constantColour = /oklch\(\s*([\d.]+)\s+([\d.]+)\s+([\d.]+)\s*(?:\/\s*([\d.]+)\s*)?\)/g;
-
-/** Style sheets become minified text for adoptedStyleSheets: nothing needs `style-src`. */
-const cssAsText = {
-  name: 'css-as-text',
-  setup(build) {
-    build.onLoad({ filter: /\.css$/ }, async ({ path }) => {
-      const { code } = await esbuild.transform(readFileSync(path, 'utf8').replace(constantColour, toHex), {
-        loader: 'css',
-        minify: true,
-        target,
-      });
-      return { contents: code.trim(), loader: 'text' };
-    });
-  },
-};
-
-/** A page that lists policies by name grants one word, `threadline`; two copies of Lit on it would collide. */
-const ownPolicyName = {
-  name: 'own-policy-name',
-  setup(build) {
-    build.onLoad({ filter: /lit-html\/lit-html\.js$/ }, ({ path }) => {
-      const contents = readFileSync(path, 'utf8');
-      const renamed = contents.replace(/(createPolicy\(\s*["'])lit-html(["'])/, '$1threadline$2');
-      if (renamed === contents)
-        throw new Error('lit-html no longer makes its Trusted Types policy as expected.');
-      return { contents: renamed, loader: 'js' };
-    });
-  },
-};
 
 /** Limits become the numbers they are, so that the table of all of them stays out of the browser. */
 const limitsAsNumbers = (limits) => ({
@@ -82,14 +28,14 @@ const limitsAsNumbers = (limits) => ({
   },
 });
 
-async function readLimits() {
+/** A module of ours that imports nothing. */
+async function load(source) {
   const { outputFiles } = await esbuild.build({
-    entryPoints: [join(root, 'shared/limits.ts')],
+    entryPoints: [join(root, source)],
     format: 'esm',
     write: false,
   });
-  const { limits } = await import(`data:text/javascript,${encodeURIComponent(outputFiles[0].text)}`);
-  return limits;
+  return import(`data:text/javascript,${encodeURIComponent(outputFiles[0].text)}`);
 }
 
 /** In minified output line breaks stand in templates alone, where they only format the source. */
@@ -99,33 +45,52 @@ const withoutTemplateSpace = (code) =>
     .replace(/\n\s*/g, ' ')
     .trim();
 
-/**
- * Names of ours that neither a browser, the wire, nor storage knows: they become a letter or two, the same in every
- * chunk. A name that is missing here costs bytes, never correctness; none may be spelled as a string anywhere.
- */
-const ownNames =
-  /^(isRestored|isOnline|outbox|threads|begun|resting|counter|attempt|failures|heard|isLoaded|isStale|wantsOlder|reading|readByOther|seenUntold|effects|atLeastMs|timer|transport|clock|delivery|subscribe|refusal|requestUpdate|updateComplete|renderRoot|willUpdate|updated|dress|openLine|onChange|onNotice|onRefused|onClose|onOpen|makeSocket|restart|forget|peek|isOpen|launcher|setOpen|setUnread|complain|nameOf|times|shows|isFirst|isLast|addresses|sameDay|brief|wake|sleep|emit|shell|draw)$/;
+/** esbuild has bundled and shortened the names of properties; terser does the rest better than it would. */
+async function squeeze(code, module) {
+  const { code: made = '' } = await terser(code, {
+    ecma: 2022,
+    module,
+    compress: {
+      passes: 3,
+      unsafe_arrows: true,
+      unsafe_methods: true,
+      pure_getters: true,
+      keep_fargs: false,
+      sequences: false,
+      inline: 1,
+    },
+    format: { comments: false },
+  });
+  return withoutTemplateSpace(made);
+}
 
 /**
- * @param {{outDir?: string, minify?: boolean}} options `outDir` is emptied first.
+ * @param {{outDir?: string, minify?: boolean}} options What stands in `outDir` is replaced when all is built: a server
+ * that runs beside this never finds half a widget.
  * @returns {Promise<{loader: string, chunks: string[]}>} paths of what was built
  */
-export async function buildWidget({ outDir = join(root, 'dist/widget'), minify = true } = {}) {
+export async function buildWidget({ outDir: finalDir = join(root, 'dist/widget'), minify = true } = {}) {
+  const outDir = `${finalDir}.${process.pid}`;
   rmSync(outDir, { recursive: true, force: true });
   mkdirSync(join(outDir, 'assets'), { recursive: true });
+  const { limits } = await load('shared/limits.ts');
+  const { en } = await load('widget/texts/en.ts');
+  const { extrasEn } = await load('widget/texts/extras-en.ts');
+  const names = [...ownNames, ...Object.keys({ ...en, ...extrasEn })];
   let mangleCache = {};
   const common = {
     bundle: true,
-    minify,
-    ...(minify && { mangleProps: ownNames }),
+    minifySyntax: minify,
+    ...(minify && { mangleProps: new RegExp(`^(${names.join('|')})$`) }),
     target,
     legalComments: 'none',
     charset: 'utf8',
-    conditions: ['production', 'browser'],
+    alias: { 'lit/html.js': join(root, 'widget/templates.ts') },
     tsconfigRaw: { compilerOptions: { experimentalDecorators: true, useDefineForClassFields: false } },
     logLevel: 'warning',
   };
-  const plugins = [cssAsText, ownPolicyName, limitsAsNumbers(await readLimits())];
+  const sheets = sheetsAsText({ target });
+  const plugins = [sheets, limitsAsNumbers(limits)];
   /** Builds one chunk under a name with its hash. What it imports on demand is already built: `addresses`. */
   const chunk = async (source, addresses = {}) => {
     const onDemand = {
@@ -145,19 +110,24 @@ export async function buildWidget({ outDir = join(root, 'dist/widget'), minify =
       plugins: [onDemand, ...plugins],
     });
     mangleCache = { ...mangleCache, ...named };
-    const code = minify ? withoutTemplateSpace(outputFiles[0].text) : outputFiles[0].text;
+    const code = minify ? await squeeze(outputFiles[0].text, true) : outputFiles[0].text;
     const hash = createHash('sha256').update(code).digest('hex').slice(0, 8);
     const name = `${basename(source, '.ts')}-${hash}.js`;
     writeFileSync(join(outDir, 'assets', name), code);
     return name;
   };
+  const unread = await chunk('unread.ts');
+  const extras = await chunk('extras.ts', {
+    './texts/extras-ru.js': `./${await chunk('texts/extras-ru.ts')}`,
+  });
   const panel = await chunk('panel.ts', {
-    './extras.js': `./${await chunk('extras.ts')}`,
+    './extras.js': `./${extras}`,
+    './unread.js': `./${unread}`,
     './ru.js': `./${await chunk('texts/ru.ts')}`,
   });
   const define = {
     PANEL: JSON.stringify(`assets/${panel}`),
-    UNREAD: JSON.stringify(`assets/${await chunk('unread.ts')}`),
+    UNREAD: JSON.stringify(`assets/${unread}`),
   };
   const { outputFiles: loaderFiles } = await esbuild.build({
     ...common,
@@ -166,17 +136,21 @@ export async function buildWidget({ outDir = join(root, 'dist/widget'), minify =
     format: 'iife',
     write: false,
     define,
-    plugins: [cssAsText],
+    plugins: [sheets],
   });
   const loader = join(outDir, 'threadline.js');
-  writeFileSync(loader, loaderFiles[0].text.trim());
+  const [{ text }] = loaderFiles;
+  writeFileSync(loader, minify ? await squeeze(text, false) : text);
   const chunks = readdirSync(join(outDir, 'assets')).map((name) => join(outDir, 'assets', name));
   for (const file of [loader, ...chunks]) {
     const bytes = readFileSync(file);
     const params = { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length };
     writeFileSync(`${file}.br`, brotliCompressSync(bytes, { params }));
   }
-  return { loader, chunks };
+  rmSync(finalDir, { recursive: true, force: true });
+  renameSync(outDir, finalDir);
+  const built = (path) => join(finalDir, relative(outDir, path));
+  return { loader: built(loader), chunks: chunks.map(built) };
 }
 
 /** What `npm start` calls when the widget's sources changed. */

@@ -19,7 +19,11 @@ if (major < 20) {
 /** What is built, from which sources, by which function of which module. */
 const targets = [
   { name: 'server', sources: ['server', 'shared', 'scripts/build-server.mjs'], build: 'build-server.mjs' },
-  { name: 'widget', sources: ['widget', 'shared', 'scripts/build-widget.mjs'], build: 'build-widget.mjs' },
+  {
+    name: 'widget',
+    sources: ['widget', 'shared', 'scripts/build-widget.mjs', 'scripts/widget'],
+    build: 'build-widget.mjs',
+  },
   {
     name: 'console',
     sources: ['console', 'shared', 'vite.config.ts', 'scripts/build-console.mjs'],

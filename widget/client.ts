@@ -1,5 +1,5 @@
-import type { OutboxStorage } from '../shared/delivery/run.js';
-import { type Delivery, Refusal, runDelivery } from '../shared/delivery/run.js';
+import { type OutboxStorage, Refusal, runDelivery } from '../shared/delivery/run.js';
+import type { DeliveryState, Input } from '../shared/delivery/state.js';
 import type { ErrorReply } from '../shared/errors.js';
 import type { Touch } from '../shared/events/message.js';
 import type { FileRef } from '../shared/events/parts.js';
@@ -37,53 +37,52 @@ export interface ClientOptions {
   openLine: (listener: LineListener) => Line;
   storage: OutboxStorage<Draft>;
   touch: Touch;
+  identity: IdentitySource | undefined;
   locale: () => string;
   emit: (event: ThreadlineEvent, detail?: unknown) => unknown;
   /** Anything changed that is shown. */
   onChange: () => void;
 }
 
-/** A visitor's side of the chat: its session, its conversations and their delivery. No DOM. */
-export interface Client {
-  readonly delivery: Delivery<Draft>;
+/** All that is known of a visitor: plain data, to be shown, and to be handed on to another tab. */
+export interface Known {
   session: VisitorSession | null;
   isOnline: boolean;
   /** Why the server does not want us here; nothing is tried again. */
   refusal: ErrorReply | null;
   conversations: VisitorConversation[];
-  typing: Record<string, string>;
-  token: () => string;
+  /** Who types, by conversation. */
+  typing: Record<string, { name: string }>;
+  state: DeliveryState<Draft>;
+}
+
+/** A visitor's side of the chat: its session, its conversations and their delivery. No DOM. */
+export interface Client extends Known {
+  input: (input: Input<Draft>) => void;
   request: <Name extends keyof VisitorResults>(name: Name, body: object) => Promise<VisitorResults[Name]>;
-  write: (thread: string | null, text: string, attachments: FileRef[]) => string;
-  setTyping: (conversationId: string, typing: boolean) => void;
+  write: (clientId: string, thread: string | null, text: string, attachments: FileRef[]) => void;
+  setTyping: (thread: string | null, typing: boolean) => void;
   seen: (conversationId: string, seq: number) => void;
+  /** Who the visitor is by the site's word, from the next connect on, which is now. */
   identify: (source: IdentitySource | undefined) => void;
-  /** Ends the visitor's secret on the server, and wipes what was kept here. */
-  signOut: (base: string) => Promise<void>;
-  /** Nothing of the former person stays; the next session is somebody new's. */
+  /** Nothing of the former person stays here; the next session is somebody new's. */
   restart: () => void;
+  wake: () => void;
   sleep: () => void;
   stop: () => void;
 }
 
 const protocol = 1;
-const fatal = new Set([
-  'origin_not_allowed',
-  'inbox_not_found',
-  'protocol_too_old',
-  'bad_request',
-  'forbidden',
-]);
+const fatal = /^(origin_not_allowed|inbox_not_found|protocol_too_old|bad_request|forbidden)$/;
 /** Somebody who types is forgotten after this long without a word of it. */
 const typingShownMs = 8_000;
 const typingToldMs = 3_000;
 
 export function createClient(options: ClientOptions): Client {
   const { inboxId, onChange, emit } = options;
-  let identity: IdentitySource | undefined;
+  let { identity } = options;
   let toldTypingAt = 0;
   let hasTouched = false;
-  const typingTimers = new Map<string, ReturnType<typeof setTimeout>>();
 
   async function request<Name extends keyof VisitorResults>(
     name: Name,
@@ -106,110 +105,77 @@ export function createClient(options: ClientOptions): Client {
       },
     },
     transport: {
-      send: async ({ clientId, conversationId, body, waitedMs }) => {
-        const { event } = await request('message:send', { clientId, conversationId, ...body, waitedMs });
-        return event;
-      },
+      send: async ({ clientId, conversationId, body, waitedMs }) =>
+        (await request('message:send', { clientId, conversationId, ...body, waitedMs })).event,
       read: (query): Promise<EventPage> => request('events:read', query),
       mark: (conversationId, seq) => request('read', { conversationId, seq }).catch(() => undefined),
     },
   });
-  const unsubscribe = delivery.subscribe(onChange);
+  const { input } = delivery;
+  delivery.subscribe(onChange);
 
-  function takeSession(session: VisitorSession): void {
-    const before = readKept(inboxId).contactId;
-    // Another person than the one whose things are kept here: nothing of theirs may be shown, or sent in this name.
-    if (before !== undefined && before !== session.contactId) wipe();
-    keep(inboxId, { token: session.token, contactId: session.contactId, accent: session.inbox.accent });
-    client.session = session;
-    client.conversations = session.conversations;
-    client.isOnline = true;
-    client.refusal = null;
-    delivery.input({ type: 'connected' });
-    for (const { id, agentReadSeq, head } of session.conversations) {
-      delivery.input({ type: 'read-by-other', conversationId: id, seq: agentReadSeq });
-      // A message that was read while this tab was away is on no page: the head says whether one is due.
-      if ((delivery.state.threads[id]?.upTo ?? head) < head)
-        delivery.input({ type: 'missed', conversationId: id });
-    }
-    if (session.identified) emit('identified');
-    onChange();
-  }
-
-  function takeEvent(event: TimelineEvent): void {
-    delivery.input({ type: 'event', event });
-    const id = event.conversationId ?? '';
-    const known = client.conversations.find((one) => one.id === id);
-    const isTheirs = event.kind === 'message' && event.direction === 'out';
-    const status =
-      event.kind === 'status_changed' ? (event.body.to === 'open' ? 'open' : 'closed') : known?.status;
-    const row: VisitorConversation = {
-      id,
-      subject: known?.subject ?? '',
-      readSeq: known?.readSeq ?? 0,
-      agentReadSeq: known?.agentReadSeq ?? 0,
-      status: status ?? 'open',
-      head: Math.max(known?.head ?? 0, event.seq ?? 0),
-      unread: (known?.unread ?? 0) + (isTheirs && (event.seq ?? 0) > (known?.head ?? 0) ? 1 : 0),
-      lastAt: event.occurredAt,
-    };
-    client.conversations = [row, ...client.conversations.filter((one) => one !== known)];
-    if (isTheirs) {
-      client.typing = {};
-      emit('message', { conversationId: id });
-    }
-    onChange();
-  }
-
-  function takeTyping({ conversationId, typing, name }: VisitorNotices['typing']): void {
-    clearTimeout(typingTimers.get(conversationId));
-    const { [conversationId]: _, ...others } = client.typing;
-    client.typing = typing ? { ...others, [conversationId]: name } : others;
-    if (typing) {
-      const end = (): void => takeTyping({ conversationId, typing: false, name });
-      typingTimers.set(conversationId, setTimeout(end, typingShownMs));
-    }
-    onChange();
-  }
-
-  function hear(name: string, data: never): void {
-    const notices: { [Name in keyof VisitorNotices]: (notice: VisitorNotices[Name]) => void } = {
-      session: takeSession,
-      event: takeEvent,
-      typing: takeTyping,
-      read: ({ conversationId, seq }) => delivery.input({ type: 'read-by-other', conversationId, seq }),
-      availability(availability) {
-        if (client.session) {
-          client.session = { ...client.session, inbox: { ...client.session.inbox, availability } };
-        }
+  const notices: { [Name in keyof VisitorNotices]: (notice: VisitorNotices[Name]) => void } = {
+    session(session) {
+      const { contactId, conversations } = session;
+      const before = readKept(inboxId).contactId;
+      // Another person than the one whose things are kept here: nothing of theirs may be shown, or sent in this name.
+      if (before !== undefined && before !== contactId) wipe();
+      keep(inboxId, { token: session.token, contactId, accent: session.inbox.accent });
+      Object.assign(client, { session, conversations, isOnline: true, refusal: null });
+      input({ type: 'connected' });
+      for (const { id, agentReadSeq, head } of conversations) {
+        input({ type: 'read-by-other', conversationId: id, seq: agentReadSeq });
+        // A message that was read while this tab was away is on no page: the head says whether one is due.
+        if ((delivery.state.threads[id]?.upTo ?? head) < head) input({ type: 'missed', conversationId: id });
+      }
+      if (session.identified) emit('identified');
+    },
+    event(event) {
+      input({ type: 'event', event });
+      const known = client.conversations.find(({ id }) => id === event.conversationId);
+      const row = rowAfter(known, event);
+      client.conversations = [row, ...client.conversations.filter((one) => one !== known)];
+      if (isTheirs(event)) {
+        client.typing = {};
+        emit('message', { conversationId: row.id });
+      }
+    },
+    typing({ conversationId, typing, name }) {
+      const { [conversationId]: _, ...others } = client.typing;
+      const said = { name };
+      client.typing = typing ? { ...others, [conversationId]: said } : others;
+      setTimeout(() => {
+        if (client.typing[conversationId] !== said) return;
+        client.typing = others;
         onChange();
-      },
-      resync: ({ conversationId }) => delivery.input({ type: 'missed', conversationId }),
-      reconnect({ afterMs }) {
-        line.sleep();
-        setTimeout(() => line.wake(), afterMs);
-      },
-      'signed-out': () => restart(),
-    };
-    Object.entries(notices).find(([known]) => known === name)?.[1](data);
+      }, typingShownMs);
+    },
+    read: ({ conversationId, seq }) => input({ type: 'read-by-other', conversationId, seq }),
+    availability(availability) {
+      const { session } = client;
+      if (session) client.session = { ...session, inbox: { ...session.inbox, availability } };
+    },
+    resync: ({ conversationId }) => input({ type: 'missed', conversationId }),
+    reconnect({ afterMs }) {
+      line.sleep();
+      setTimeout(line.wake, afterMs);
+    },
+    'signed-out': () => client.restart(),
+  };
+  const isNotice = (name: string): name is keyof VisitorNotices => Object.hasOwn(notices, name);
+  function hear(name: string, data: never): void {
+    if (isNotice(name)) notices[name](data);
+    onChange();
   }
 
   /** Nothing of the former person stays: not in memory, not in storage, not on the screen. */
   function wipe(): void {
-    forgetKept(inboxId);
-    delivery.input({ type: 'wipe' });
-    client.session = null;
-    client.conversations = [];
-    client.typing = {};
+    const { session } = client;
+    // What another tab keeps of its next person is not this one's.
+    if (!session || readKept(inboxId).contactId === session.contactId) forgetKept(inboxId);
+    input({ type: 'wipe' });
+    Object.assign(client, { session: null, conversations: [], typing: {} });
     emit('signed-out');
-  }
-
-  /** Begins as somebody new. */
-  function restart(): void {
-    line.sleep();
-    wipe();
-    onChange();
-    line.wake();
   }
 
   const line = options.openLine({
@@ -228,51 +194,53 @@ export function createClient(options: ClientOptions): Client {
     },
     onClose() {
       client.isOnline = false;
-      delivery.input({ type: 'disconnected' });
-      onChange();
+      input({ type: 'disconnected' });
     },
     onNotice: hear,
     onRefused(error) {
+      const code = error?.code ?? '';
       if (error) emit('error', error);
       // A secret that is no longer good was signed out elsewhere, or is over: its things go with it.
-      if (error?.code === 'unauthorized' || error?.code === 'token_expired') wipe();
+      if (code === 'unauthorized' || code === 'token_expired') wipe();
       // Without a proof the visitor can still write, as anybody.
-      if (error?.code === 'identity_token_invalid' && typeof identity !== 'function') identity = undefined;
-      const isFatal = error !== undefined && fatal.has(error.code);
-      if (isFatal) client.refusal = error;
+      if (code === 'identity_token_invalid' && typeof identity !== 'function') identity = undefined;
+      if (fatal.test(code)) client.refusal = error ?? null;
       onChange();
-      return !isFatal;
+      return !client.refusal;
     },
   });
 
   const client: Client = {
-    delivery,
+    get state() {
+      return delivery.state;
+    },
     session: null,
     isOnline: false,
     refusal: null,
     conversations: [],
     typing: {},
-    token: () => readKept(inboxId).token ?? client.session?.token ?? '',
+    input,
     request,
-    write(thread, text, attachments) {
-      const clientId = crypto.randomUUID();
-      const touch = hasTouched || client.conversations.length > 0 ? undefined : options.touch;
+    write(clientId, thread, text, attachments) {
+      const { touch } = options;
+      const isFirst = !hasTouched && client.conversations.length === 0;
       hasTouched = true;
-      delivery.write(clientId, thread, { text, attachments, ...(touch && { touch }) });
-      return clientId;
+      delivery.write(clientId, thread, { text, attachments, ...(isFirst && { touch }) });
     },
-    setTyping(conversationId, typing) {
+    setTyping(thread, typing) {
       const now = performance.now();
-      if (!client.isOnline || (typing && now - toldTypingAt < typingToldMs)) return;
+      if (!thread || thread.startsWith('new:') || !client.isOnline) return;
+      if (typing ? now - toldTypingAt < typingToldMs : !toldTypingAt) return;
       toldTypingAt = typing ? now : 0;
       // A lost word of typing is no loss.
-      request('typing', { conversationId, typing }).catch(() => undefined);
+      request('typing', { conversationId: thread, typing }).catch(() => undefined);
     },
     seen(conversationId, seq) {
-      delivery.input({ type: 'seen', conversationId, seq });
+      input({ type: 'seen', conversationId, seq });
       client.conversations = client.conversations.map((one) =>
         one.id === conversationId ? { ...one, unread: 0, readSeq: Math.max(one.readSeq, seq) } : one,
       );
+      onChange();
     },
     identify(source) {
       if (identity === source) return;
@@ -280,29 +248,40 @@ export function createClient(options: ClientOptions): Client {
       line.sleep();
       line.wake();
     },
-    async signOut(base) {
-      const token = client.token();
-      identity = undefined;
-      restart();
-      if (!token) return;
-      // By HTTP, which outlives the page: signing out is often followed by leaving it.
-      const answer = await fetch(`${base}v1/visitor/requests/sign-out`, {
-        method: 'POST',
-        keepalive: true,
-        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-        body: '{}',
-      });
-      if (!answer.ok && answer.status !== 401)
-        emit('error', new Error(`Signing out answered ${answer.status}.`));
+    restart() {
+      line.sleep();
+      wipe();
+      onChange();
+      line.wake();
     },
-    restart,
+    wake: () => line.wake(),
     sleep: () => line.sleep(),
     stop() {
       line.stop();
       delivery.stop();
-      unsubscribe();
-      for (const timer of typingTimers.values()) clearTimeout(timer);
     },
   };
   return client;
+}
+
+const isTheirs = (event: TimelineEvent): boolean => event.kind === 'message' && event.direction === 'out';
+
+/** A conversation as it stands after an event of it. */
+function rowAfter(known: VisitorConversation | undefined, event: TimelineEvent): VisitorConversation {
+  const { seq = 0 } = event;
+  const { head = 0, unread = 0 } = known ?? {};
+  const isNew = seq > head;
+  const status = event.kind === 'status_changed' && event.body.to !== 'open' ? 'closed' : 'open';
+  return {
+    subject: '',
+    readSeq: 0,
+    agentReadSeq: 0,
+    status,
+    ...known,
+    ...(event.kind === 'status_changed' && { status }),
+    id: event.conversationId ?? '',
+    head: isNew ? seq : head,
+    unread: unread + (isNew && isTheirs(event) ? 1 : 0),
+    lastAt: event.occurredAt,
+  };
 }

@@ -1,15 +1,18 @@
 import type { html, nothing } from 'lit/html.js';
+import type { Outgoing } from '../shared/delivery/state.js';
+import type { ErrorReply } from '../shared/errors.js';
 import type { FileRef } from '../shared/events/parts.js';
+import { byteLength, codePointLength } from '../shared/length.js';
 import { limits } from '../shared/limits.js';
-import type { Client } from './client.js';
+import type { Draft } from './client.js';
+import type { ThreadlinePanel } from './panel-element.js';
 import { files } from './parts/files.js';
 import { emailForm } from './parts/form.js';
-import type { icon } from './parts/icons.js';
-import type { Person } from './parts/people.js';
-import type { Times } from './parts/time.js';
-import type { Shell } from './shell.js';
+import type { icon, iconOf } from './parts/icons.js';
+import { list } from './parts/list.js';
 import sheetText from './styles/extras.css';
-import type { Text, TextKey } from './texts/text.js';
+import { extrasEn } from './texts/extras-en.js';
+import { type ExtrasTexts, isRussian } from './texts/text.js';
 import { fileAddresses, type Upload, upload } from './upload.js';
 
 /** Lit and the parts that the panel has loaded: a copy of them here would be loaded twice. */
@@ -17,168 +20,222 @@ export interface Kit {
   html: typeof html;
   nothing: typeof nothing;
   icon: typeof icon;
+  iconOf: typeof iconOf;
 }
 
-/** What the panel lends. */
-interface Lender {
-  client: Client;
-  shell: Shell;
-  text: Text;
-  times: Times;
-  renderRoot: ShadowRoot;
-  nameOf: (actor: { type: string; id?: string }) => Person;
-  complain: (words: string) => void;
-  requestUpdate: () => void;
-  updateComplete: Promise<void>;
-}
-
-/** Files, the form before the chat, the list of conversations, emoji: a chunk of its own, after the first look. */
+/**
+ * What few conversations need: files, the form before the chat, the list, menu and emoji, the preview of a message,
+ * and what the server refused. A chunk of its own, on the first need.
+ */
 export interface Extras {
+  readonly words: ExtrasTexts;
+  /** Takes up the language of the shell. */
+  speak: () => Promise<void>;
+  /** Lets the visitor pick files. */
+  pick: () => void;
   attach: (chosen: readonly File[]) => void;
-  attached: () => { isReady: boolean; files: FileRef[] };
-  /** They went with a message. */
-  detach: () => void;
+  /** How many files will go with the message; -1 while one is still on its way. */
+  ready: () => number;
+  /** The files that go with the message which is being sent: they are its own from here on. */
+  detach: () => FileRef[];
   /** Another person: nothing of the former one's files stays. */
   forget: () => void;
-  uploads: () => unknown;
+  /** Says above the composer what went wrong; an empty text takes it back. */
+  complain: (said: string) => void;
+  /** What stands against sending this text, or went wrong, in words. */
+  problem: (text: string) => string;
+  /** What stands above the composer. */
+  above: (problem: string | undefined) => unknown;
   files: (refs: readonly FileRef[], from: string) => unknown;
-  form: (done: () => void) => unknown;
-  list: (choose: (id: string | null) => void, closeButton: unknown) => unknown;
-  emoji: (insert: (one: string) => void) => unknown;
-  menu: (entries: readonly (readonly [TextKey, () => void])[]) => unknown;
+  form: () => unknown;
+  list: (closeButton: unknown) => unknown;
+  emoji: () => unknown;
+  menu: () => unknown;
   /** A message that came while the chat was closed, beside the launcher. */
-  peek: (said: Person & { text: string }, open: () => void, dismiss: () => void) => unknown;
+  peek: (conversationId: string, dismiss: () => void) => unknown;
+  /** Why a message was not sent, and what can be done. */
+  refused: (item: Outgoing<Draft>) => unknown;
+  /** Why the server does not want this page. */
+  refusal: (error: ErrorReply) => unknown;
 }
 
 const emoji = [...'😀😊😂😍😉🤔😢😡👍👎👋🙏👏💪🎉🤝🔥⭐✅❌❓⏰📦🚲'];
+/** lucide (ISC). */
+const alert = 'm21.7 18-8-14a2 2 0 0 0-3.5 0l-8 14A2 2 0 0 0 4 21h16a2 2 0 0 0 1.7-3M12 9v4M12 17h.01';
 
-export function createExtras(panel: Lender, kit: Kit): Extras {
+export async function createExtras(panel: ThreadlinePanel, kit: Kit): Promise<Extras> {
   const { html, nothing, icon } = kit;
-  const { client, shell } = panel;
-  const token = (): string => client.token();
-  const addresses = fileAddresses(shell.base, token);
+  const { shell } = panel;
+  const addresses = fileAddresses(shell);
   const redraw = (): void => panel.requestUpdate();
+  let words: ExtrasTexts = extrasEn;
   let uploads: Upload[] = [];
+  let complaint = '';
   let isEmailWrong = false;
 
-  const sheet = new CSSStyleSheet();
-  sheet.replaceSync(sheetText);
-  panel.renderRoot.adoptedStyleSheets.push(sheet);
+  panel.dress(sheetText);
+  const input = document.createElement('input');
+  input.type = 'file';
+  input.multiple = input.hidden = true;
+  input.onchange = () => {
+    attach([...(input.files ?? [])]);
+    input.value = '';
+  };
+  panel.renderRoot.append(input);
+
+  /** A catalogue that does not come leaves what is said here in English. */
+  async function speak(): Promise<void> {
+    words = isRussian(shell.locale()) ? (await import('./texts/extras-ru.js')).extrasRu : extrasEn;
+    redraw();
+  }
+
+  function complain(said: string): void {
+    complaint = said;
+    redraw();
+  }
+
+  const warning = (said: string, id = ''): unknown =>
+    html`<span class="err" id=${id || nothing}>${kit.iconOf(alert)}${said}</span>`;
 
   function uploadRow(one: Upload): unknown {
-    const { text } = panel;
-    const { name } = one;
-    const drop = (): void => {
+    const { name, failed, file, progress } = one;
+    const remove = (): void => {
       one.abort();
       uploads = uploads.filter((other) => other !== one);
-      redraw();
     };
-    const words = one.failed ? text('fileFailed', { name }) : one.file ? name : text('uploading', { name });
+    const said = failed ? words.fileFailed(name) : file ? name : words.isUploading(name);
     return html`<div class="file">
-      ${icon(one.failed ? 'alert' : 'clip')}<span class="cut">${words}</span>
-      ${one.file || one.failed ? nothing : html`<progress .value=${one.progress} aria-label=${words}></progress>`}
-      ${one.failed ? html`<button type="button" class="lk" @click=${one.retry}>${text('tryAgain')}</button>` : nothing}
-      <button type="button" class="ib" aria-label="${text('remove')} ${name}" @click=${drop}>${icon('x')}</button>
+      ${failed ? kit.iconOf(alert) : icon('clip')}<span class="cut">${said}</span>
+      ${file || failed ? nothing : html`<progress value=${progress} aria-label=${said}></progress>`}
+      ${failed ? html`<button type="button" class="lk" @click=${one.retry}>${words.tryAgain}</button>` : nothing}
+      <button type="button" class="ib" aria-label="${words.takeOut} ${name}" @click=${remove}>${icon('close')}</button>
     </div>`;
   }
 
-  return {
-    attach(chosen) {
-      const { text } = panel;
-      for (const one of chosen) {
-        if (uploads.length >= limits.attachmentsPerMessage) {
-          panel.complain(text('filesTooMany', { limit: limits.attachmentsPerMessage }));
-          break;
-        }
-        if (one.size > limits.attachmentBytes) {
-          const limit = limits.attachmentBytes / 1024 / 1024;
-          panel.complain(text('fileTooLarge', { name: one.name, limit }));
-          continue;
-        }
-        uploads = [...uploads, upload(shell.base, token, one, redraw)];
+  function attach(chosen: readonly File[]): void {
+    for (const one of chosen) {
+      if (uploads.length >= limits.attachmentsPerMessage) {
+        complain(words.tooManyFiles(limits.attachmentsPerMessage));
+        break;
       }
-      redraw();
+      if (one.size > limits.attachmentBytes) {
+        complain(words.fileTooLarge(one.name, limits.attachmentBytes / 1024 / 1024));
+        continue;
+      }
+      uploads = [...uploads, upload(shell, one, redraw)];
+    }
+    redraw();
+  }
+
+  function insert(one: string): void {
+    const { field } = panel;
+    panel.popup = '';
+    field?.focus();
+    field?.setRangeText(one, field.selectionStart, field.selectionEnd, 'end');
+    field?.dispatchEvent(new Event('input', { bubbles: true }));
+  }
+
+  await speak().catch((error) => shell.emit('error', error));
+
+  return {
+    get words() {
+      return words;
     },
-    attached: () => ({
-      isReady: uploads.every(({ file }) => file),
-      files: uploads.flatMap(({ file }) => (file ? [file] : [])),
-    }),
+    speak,
+    pick: () => input.click(),
+    attach,
+    ready: () => (uploads.every(({ file }) => file) ? uploads.length : -1),
     detach() {
+      const sent = uploads.flatMap(({ file }) => (file ? [file] : []));
       uploads = [];
+      return sent;
     },
     forget() {
       for (const one of uploads) one.abort();
       uploads = [];
+      complaint = '';
       addresses.forget();
     },
-    uploads: () => (uploads.length ? html`<div class="ups">${uploads.map(uploadRow)}</div>` : nothing),
+    complain,
+    problem(written) {
+      const count = codePointLength(written);
+      if (count > limits.messageCodePoints) return words.textTooLong(limits.messageCodePoints, count);
+      return byteLength(written) > limits.messageBytes ? words.tooManyBytes : complaint;
+    },
+    above: (problem) =>
+      html`${uploads.length ? html`<div class="ups">${uploads.map(uploadRow)}</div>` : nothing}
+      ${problem ? html`<p role="alert">${warning(problem, 'problem')}</p>` : nothing}`,
     files: (refs, from) =>
       files(refs, from, kit, {
         addresses,
-        text: panel.text,
+        words,
         locale: shell.locale(),
-        onFailure: () => panel.complain(panel.text('noConnection')),
+        onFailure: () => complain(panel.words.notConnected),
         onLoad: redraw,
       }),
-    form: (done) =>
-      emailForm(kit, panel.text, isEmailWrong, (said) => {
-        const wrong = (): void => {
+    form: () =>
+      emailForm(kit, words, isEmailWrong && warning(words.emailWrong, 'wrong'), async (said) => {
+        try {
+          if (!said) throw new Error('That is no address.');
+          await panel.client.request('claim', said);
+          panel.claimed();
+        } catch {
           isEmailWrong = true;
           redraw();
-          void panel.updateComplete.then(() =>
-            panel.renderRoot.querySelector<HTMLElement>('[name=email]')?.focus(),
-          );
-        };
-        if (said) client.request('claim', said).then(done, wrong);
-        else wrong();
+          await panel.updateComplete;
+          panel.renderRoot.querySelector<HTMLElement>('[name=email]')?.focus();
+        }
       }),
-    list: (choose, closeButton) => {
-      const { text, times } = panel;
-      const rows = client.conversations.map(({ id, subject, unread, lastAt, status }) => {
-        const message = client.delivery.state.threads[id]?.events.findLast(
-          (event) => event.kind === 'message',
-        );
-        const isTheirs = message?.direction === 'out';
-        const person = panel.nameOf(isTheirs ? message.actor : { type: 'agent' });
-        const said = message?.kind === 'message' ? message.body.text : '';
-        return html`<button type="button" class="li ${unread ? 'un' : ''}" @click=${() => choose(id)}>
-          ${person.face}
-          <span class="l2"
-            ><span class="r1"
-              ><b class="cut" dir="auto">${subject || text('noSubject')}</b
-              ><time datetime=${lastAt}>${times.brief(lastAt)}</time></span
-            ><span class="r2"
-              ><span class="cut" dir="auto">${said || (status === 'closed' ? text('isClosed') : '')}</span
-              >${unread ? html`<span class="cnt">${unread}</span>` : nothing}</span
-            ></span
-          >
-        </button>`;
-      });
-      return html`<header>
-          <div class="ttl"><h2 id="title">${text('conversations')}</h2></div>
-          ${closeButton}
-        </header>
-        <div class="body lst">${rows}</div>
-        <div class="new">
-          <button type="button" class="btn" @click=${() => choose(null)}>${text('newConversation')}</button>
-        </div>`;
-    },
-    emoji: (insert) =>
+    list: (closeButton) => list(panel, kit, words, closeButton),
+    emoji: () =>
       html`<div class="emo">
         ${emoji.map((one) => html`<button type="button" @click=${() => insert(one)}>${one}</button>`)}
       </div>`,
-    menu: (entries) =>
-      html`<div class="menu">
-        ${entries.map(([key, act]) => html`<button type="button" @click=${act}>${panel.text(key)}</button>`)}
-      </div>`,
-    peek: (said, open, dismiss) =>
-      html`<div class="peek" dir=${getComputedStyle(document.documentElement).direction}>
-        <button type="button" class="txt" @click=${open}>
-          ${said.face}<span><b>${said.name}</b><span class="say" dir="auto">${said.text}</span></span>
+    menu() {
+      const entry = (said: string, act: () => void): unknown =>
+        html`<button type="button" @click=${act}>${said}</button>`;
+      const showList = (): void => {
+        panel.choose(panel.thread);
+        panel.isList = true;
+      };
+      const signOut = (): void => {
+        panel.popup = '';
+        void shell.signOut();
+      };
+      return html`<div class="menu">
+        ${entry(words.newConversation, () => panel.choose(null))}
+        ${panel.client.conversations.length ? entry(words.yourConversations, showList) : nothing}
+        ${entry(words.signOutHere, signOut)}
+      </div>`;
+    },
+    peek(conversationId, dismiss) {
+      const said = panel.client.state.threads[conversationId]?.events.findLast(
+        ({ kind }) => kind === 'message',
+      );
+      if (said?.kind !== 'message' || said.direction !== 'out') return nothing;
+      const { name, face } = panel.nameOf(said.actor);
+      const { text = '', attachments } = said.body ?? {};
+      return html`<div class="peek" dir=${getComputedStyle(document.documentElement).direction}>
+        <button type="button" class="txt" @click=${() => panel.show(true)}>
+          ${face}<span><b>${name}</b><span class="say" dir="auto">${text || attachments?.[0]?.name}</span></span>
         </button>
-        <button type="button" class="ib" aria-label=${panel.text('dismiss')} @click=${dismiss}>
-          ${icon('x')}
+        <button type="button" class="ib" aria-label=${words.dismissIt} @click=${dismiss}>
+          ${icon('close')}
         </button>
+      </div>`;
+    },
+    refused({ clientId, error }) {
+      const { input } = panel.client;
+      const button = (said: string, type: 'retry' | 'discard'): unknown =>
+        html`<button type="button" class="lk" @click=${() => input({ type, clientId })}>${said}</button>`;
+      return html`<p class="st">
+        ${kit.iconOf(alert)}${error?.code === 'blocked' ? words.isBlocked : words.wasRefused}
+        ${button(words.tryAgain, 'retry')} ${button(words.takeOut, 'discard')}
+      </p>`;
+    },
+    refusal: ({ code }) =>
+      html`<div class="bar">
+        ${icon('cloud')}<span>${code === 'protocol_too_old' ? words.pageOutdated : words.chatUnavailable}</span>
       </div>`,
   };
 }

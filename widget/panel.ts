@@ -1,11 +1,16 @@
-import { createClient, type Line, type LineListener } from './client.js';
+import { type Client, createClient, type Line, type LineListener } from './client.js';
 import { ThreadlinePanel } from './panel-element.js';
-import type { Lent, PanelHandle, Shell } from './shell.js';
-import { storageKey } from './shell.js';
+import {
+  type IdentitySource,
+  type Lent,
+  type PanelHandle,
+  readKept,
+  type Shell,
+  storageKey,
+} from './shell.js';
 import { outboxStorage } from './storage.js';
 import { loadTexts } from './texts/text.js';
 import { readTouch } from './touch.js';
-import { showUnread } from './unread.js';
 import { openWire } from './wire.js';
 
 /** Puts the panel into the shell. Nothing is connected before it is first opened. */
@@ -13,94 +18,100 @@ export function mount(
   lent: Lent,
   /** The tests hand in a line of their own; the product connects to where the script came from. */
   openLine: (listener: LineListener) => Line = (listener) =>
-    openWire({
-      ...listener,
-      url: lent.base.replace(/^http/, 'ws').replace(/\/$/, ''),
-      namespace: '/visitor',
-      onOpen: () => undefined,
-    }),
+    openWire({ ...listener, url: lent.base.replace(/^http/, 'ws'), namespace: '/visitor' }),
 ): PanelHandle {
   if (!customElements.get('threadline-panel')) customElements.define('threadline-panel', ThreadlinePanel);
   const panel = new ThreadlinePanel();
+  const { inboxId, base, emit } = lent;
+  let client: Client | undefined;
+  let identity: IdentitySource | undefined;
   let isOpen = false;
   let unread = 0;
-  const draw = (): void => {
+  let badge: Promise<typeof import('./unread.js')> | undefined;
+
+  const token = (): string => readKept(inboxId).token ?? client?.session?.token ?? '';
+  function draw(): void {
     lent.draw(isOpen);
-    showUnread(lent, isOpen ? 0 : unread);
-  };
+    const count = isOpen ? 0 : unread;
+    // Who keeps the chat open never needs a badge.
+    if (count) badge ??= import('./unread.js');
+    void badge?.then(
+      ({ showUnread }) => showUnread(lent, count),
+      (error) => emit('error', error),
+    );
+  }
   const shell: Shell = {
     ...lent,
     root: lent.host.shadowRoot ?? lent.host.attachShadow({ mode: 'open' }),
+    token,
     setOpen(open) {
       isOpen = open;
       draw();
-      shell.emit(open ? 'open' : 'close');
+      emit(open ? 'open' : 'close');
     },
     setUnread(count) {
       if (count === unread) return;
       unread = count;
       draw();
-      shell.emit('unread', count);
+      emit('unread', count);
+    },
+    async signOut() {
+      const secret = token();
+      identity = undefined;
+      client?.restart();
+      if (!secret) return;
+      // By HTTP, which outlives the page: signing out is often followed by leaving it.
+      const answer = await fetch(`${base}v1/visitor/requests/sign-out`, {
+        method: 'POST',
+        keepalive: true,
+        headers: { authorization: `Bearer ${secret}`, 'content-type': 'application/json' },
+        body: '{}',
+      });
+      if (!answer.ok && answer.status !== 401)
+        emit('error', new Error(`Signing out answered ${answer.status}.`));
     },
   };
-
-  let hasStarted = false;
-  let wake: () => void = () => undefined;
-  const client = createClient({
-    inboxId: shell.inboxId,
-    storage: outboxStorage(shell.inboxId),
-    touch: readTouch(),
-    locale: shell.locale,
-    openLine: (listener) => {
-      // The line opens with the first look at the chat, not with the code for it.
-      let line: Line | undefined;
-      wake = () => {
-        line ??= openLine(listener);
-        line.wake();
-      };
-      return {
-        request: (name, body) => line?.request(name, body) ?? Promise.reject(new Error('Not connected yet.')),
-        wake: () => line?.wake(),
-        sleep: () => line?.sleep(),
-        stop: () => line?.stop(),
-      };
-    },
-    emit(event, detail) {
-      shell.emit(event, detail);
-      if (event === 'signed-out') panel.forget();
-      if (event === 'message' && detail instanceof Object && 'conversationId' in detail) {
-        panel.peek(String(detail.conversationId));
-      }
-    },
-    onChange() {
-      const { session, conversations } = client;
-      if (session) shell.host.style.setProperty('--tl-accent', session.inbox.accent);
-      if (session) shell.setUnread(conversations.reduce((sum, one) => sum + one.unread, 0));
-      panel.requestUpdate();
-    },
-  });
-  panel.client = client;
   panel.shell = shell;
   shell.root.prepend(panel);
 
   function start(): void {
-    hasStarted = true;
-    wake();
+    client ??= createClient({
+      inboxId,
+      storage: outboxStorage(inboxId),
+      touch: readTouch(),
+      identity,
+      locale: shell.locale,
+      openLine,
+      emit(event, detail) {
+        emit(event, detail);
+        if (event === 'signed-out') panel.forget();
+        if (event === 'message' && detail instanceof Object && 'conversationId' in detail)
+          panel.peek(String(detail.conversationId));
+      },
+      onChange() {
+        const { session, conversations = [] } = client ?? {};
+        if (session) {
+          shell.host.style.setProperty('--tl-accent', session.inbox.accent);
+          shell.setUnread(conversations.reduce((sum, one) => sum + one.unread, 0));
+        }
+        panel.requestUpdate();
+      },
+    });
+    panel.client = client;
+    client.wake();
   }
 
   const ended = new AbortController();
   const { signal } = ended;
-  const awake = (): void => {
-    if (hasStarted) wake();
-  };
+  const wake = (): void => client?.wake();
   // A page in the back-forward cache must hold no socket: some browsers would evict it, others freeze the socket.
-  addEventListener('pagehide', () => client.sleep(), { signal });
-  addEventListener('pageshow', awake, { signal });
-  addEventListener('online', awake, { signal });
+  addEventListener('pagehide', () => client?.sleep(), { signal });
+  addEventListener('pageshow', wake, { signal });
+  addEventListener('online', wake, { signal });
   document.addEventListener(
     'visibilitychange',
     () => {
-      if (document.visibilityState === 'visible') awake();
+      if (document.visibilityState === 'visible') wake();
       panel.requestUpdate();
     },
     { signal },
@@ -109,14 +120,16 @@ export function mount(
   addEventListener(
     'storage',
     ({ key, newValue }) => {
-      if (key === storageKey(shell.inboxId) && newValue === null && client.session) client.restart();
+      if (key === storageKey(inboxId) && newValue === null && client?.session) client.restart();
     },
     { signal },
   );
 
   /** A catalogue that does not come leaves the panel in English; the site is told. */
-  const speak = (): Promise<unknown> =>
-    loadTexts(shell.locale()).catch((error) => shell.emit('error', error));
+  const speak = async (): Promise<void> => {
+    await loadTexts(shell.locale()).catch((error) => emit('error', error));
+    panel.speak();
+  };
 
   const handle: PanelHandle = {
     async open(byVisitor = false) {
@@ -126,19 +139,19 @@ export function mount(
     },
     close: () => panel.hide(),
     toggle: (byVisitor = false) => (panel.isOpen ? panel.hide() : handle.open(byVisitor)),
-    identify: (source) => client.identify(source),
-    async signOut() {
-      await client.signOut(shell.base);
+    identify(source) {
+      identity = source;
+      client?.identify(source);
     },
+    signOut: shell.signOut,
     async setLocale() {
       await speak();
       draw();
-      panel.requestUpdate();
     },
     destroy() {
       ended.abort();
       panel.hide();
-      client.stop();
+      client?.stop();
       panel.remove();
     },
   };

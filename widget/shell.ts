@@ -24,6 +24,10 @@ export interface Shell extends Omit<Lent, 'draw'> {
   root: ShadowRoot;
   setOpen: (isOpen: boolean) => void;
   setUnread: (count: number) => void;
+  /** The visitor's secret; empty before there is one. */
+  token: () => string;
+  /** Ends the visitor's secret on the server, and wipes what was kept here. */
+  signOut: () => Promise<void>;
 }
 
 /** What the loader hands on to the panel once it is there. */

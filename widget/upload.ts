@@ -1,5 +1,6 @@
 import type { ErrorReply } from '../shared/errors.js';
 import type { FileRef } from '../shared/events/parts.js';
+import type { Shell } from './shell.js';
 
 /** A file on its way to the server, or there. */
 export interface Upload {
@@ -17,7 +18,7 @@ export interface Upload {
  * Uploads one file and tells its progress. `fetch` cannot tell how much has left, so this is an XMLHttpRequest.
  * @returns the upload, changed in place before each `onChange`
  */
-export function upload(base: string, token: () => string, blob: File, onChange: () => void): Upload {
+export function upload({ base, token }: Shell, blob: File, onChange: () => void): Upload {
   let request: XMLHttpRequest;
   const made: Upload = {
     id: crypto.randomUUID(),
@@ -57,7 +58,7 @@ export function upload(base: string, token: () => string, blob: File, onChange: 
 }
 
 /** A stored file as a blob's address; the visitor's secret never stands in an address. Remembered for the page's life. */
-export function fileAddresses(base: string, token: () => string) {
+export function fileAddresses({ base, token }: Shell) {
   const addresses = new Map<string, string>();
   const loading = new Map<string, Promise<string>>();
   const fetchOne = async (fileId: string): Promise<string> => {

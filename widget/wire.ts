@@ -5,13 +5,13 @@ import type { ErrorReply } from '../shared/errors.js';
  * a reconnect that never gives up. What it does not do (polling, binary, several namespaces) the widget does not need.
  */
 export interface WireOptions {
-  /** `wss://host` without a path. */
+  /** `wss://host/`. */
   url: string;
   namespace: string;
   /** Asked at each connect. */
   auth: () => Promise<object>;
   /** The namespace accepted us; `notice` follows. */
-  onOpen: () => void;
+  onOpen?: () => void;
   onClose: () => void;
   onNotice: (name: string, data: never) => void;
   /** The handshake was refused. @returns whether to try again */
@@ -55,7 +55,7 @@ export function openWire(options: WireOptions): Wire {
   function connect(): void {
     clearTimeout(pauseTimer);
     if (isStopped || socket) return;
-    const made = makeSocket(`${options.url}/socket.io/?EIO=4&transport=websocket`);
+    const made = makeSocket(`${options.url}socket.io/?EIO=4&transport=websocket`);
     socket = made;
     hearSilence();
     made.onmessage = ({ data }) => {
@@ -91,7 +91,7 @@ export function openWire(options: WireOptions): Wire {
       case '0':
         isOpen = true;
         failures = 0;
-        return options.onOpen();
+        return options.onOpen?.();
       case '1':
         // The server ended the session but not the network: it wants us back.
         return drop(true);

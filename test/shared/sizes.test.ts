@@ -18,9 +18,6 @@ const goal = (name: string, most: number): string =>
   `at most ${most}: ${sizeOf(name) <= most ? 'met' : 'NOT MET'}`;
 
 const budget = { loader: 1_536, panel: 14 * 1_024 };
-/** Where the panel stands while it is over its budget: it may only come down. Gone with the day it is met. */
-const panelToday = 17_700;
-
 /** Complete open widgets, measured the same way from their npm packages on 2026-11-23. */
 const others = { 'Rocket.Chat 1.13.3': 62_452, 'deep-chat 2.4.2': 91_852, 'gleap 16.4.0': 109_132 };
 
@@ -38,12 +35,13 @@ beforeAll(async () => {
 afterAll(() => rmSync(outDir, { recursive: true, force: true }));
 
 describe('the widget as it is delivered', () => {
-  it('keeps the loader to its budget, and lets the panel only shrink', () => {
+  it('keeps the loader and the panel to their budgets', () => {
     const rows: [string, number, string][] = [
       ['loader: every page', sizeOf('threadline'), goal('threadline', budget.loader)],
       ['panel: opening, writing, reading', sizeOf('panel'), goal('panel', budget.panel)],
-      ['on need: files, form, list, emoji', sizeOf('extras'), ''],
-      ['on need: Russian', sizeOf('ru'), ''],
+      ['on need: files, form, list, emoji', sizeOf('extras-'), ''],
+      ['on need: Russian', sizeOf('ru-'), ''],
+      ['on need: Russian of files, form, list, emoji', sizeOf('extras-ru'), ''],
       ['on need: the badge of somebody who comes back', sizeOf('unread'), ''],
       ...Object.entries(others).map(([name, bytes]): [string, number, string] => [name, bytes, '']),
     ];
@@ -52,7 +50,7 @@ describe('the widget as it is delivered', () => {
     );
     process.stdout.write(`${lines.join('\n')}\n`);
     expect(sizeOf('threadline')).toBeLessThanOrEqual(budget.loader);
-    expect(sizeOf('panel')).toBeLessThanOrEqual(panelToday);
+    expect(sizeOf('panel')).toBeLessThanOrEqual(budget.panel);
   });
 
   it('is the same from one build to the next', async () => {

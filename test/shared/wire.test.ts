@@ -33,7 +33,7 @@ interface Heard {
 function connect(port: number, more: Partial<WireOptions> = {}): Heard {
   const heard: Omit<Heard, 'wire'> = { notices: [], opens: 0, closes: 0, refusals: [] };
   const wire = openWire({
-    url: `ws://127.0.0.1:${port}`,
+    url: `ws://127.0.0.1:${port}/`,
     namespace: '/visitor',
     auth: async () => ({ token: 'secret' }),
     onOpen() {

@@ -1,12 +1,11 @@
 import type { FileRef } from '../../shared/events/parts.js';
 import type { Kit } from '../extras.js';
-import type { Text } from '../texts/text.js';
+import { type ExtrasTexts, localesOf } from '../texts/text.js';
 import type { fileAddresses } from '../upload.js';
 
 const sizeOf = (bytes: number, locale: string): string => {
   const isLarge = bytes >= 1_000_000;
-  const known = Intl.NumberFormat.supportedLocalesOf([locale])[0] ?? 'en';
-  return new Intl.NumberFormat(known, {
+  return new Intl.NumberFormat(localesOf(locale), {
     style: 'unit',
     unit: isLarge ? 'megabyte' : 'kilobyte',
     maximumFractionDigits: isLarge ? 1 : 0,
@@ -18,7 +17,7 @@ const pictures = /^image\/(png|jpeg|gif|webp|avif)$/;
 
 export interface FilesView {
   addresses: ReturnType<typeof fileAddresses>;
-  text: Text;
+  words: ExtrasTexts;
   locale: string;
   onFailure: () => void;
   /** A picture has come. */
@@ -26,7 +25,7 @@ export interface FilesView {
 }
 
 export function files(refs: readonly FileRef[], from: string, { html, icon }: Kit, view: FilesView): unknown {
-  const { addresses, text } = view;
+  const { addresses, words } = view;
   const save = async (ref: FileRef): Promise<void> => {
     try {
       const link = document.createElement('a');
@@ -44,12 +43,11 @@ export function files(refs: readonly FileRef[], from: string, { html, icon }: Ki
     const known = addresses.known(ref.fileId);
     // What cannot be shown stays a row; pressing it tries again.
     if (isPicture && known === undefined) addresses.load(ref.fileId).then(view.onLoad, () => undefined);
-    const content =
-      isPicture && known ? html`<img src=${known} alt=${text('image', { name: from })} />` : row;
+    const content = isPicture && known ? html`<img src=${known} alt=${words.imageFrom(from)} />` : row;
     return html`<button
       type="button"
       class=${isPicture && known ? 'pic' : 'file'}
-      aria-label=${text('file', { name: ref.name })}
+      aria-label=${words.fileCalled(ref.name)}
       @click=${() => save(ref)}
     >
       ${content}

@@ -2,17 +2,23 @@ import type { Outgoing, Thread } from '../../shared/delivery/state.js';
 import type { EventOf, TimelineEvent } from '../../shared/events/timeline.js';
 import type { Draft } from '../client.js';
 
-/** A line of the log, from top to bottom. */
-export type Item =
-  | { type: 'day'; key: string; at: string }
-  | { type: 'new'; key: string }
-  | { type: 'theirs'; key: string; event: EventOf<'message'>; isFirst: boolean; isLast: boolean }
-  | { type: 'own'; key: string; event: EventOf<'message'>; state: 'sent' | 'seen' | null }
-  | { type: 'outgoing'; key: string; item: Outgoing<Draft>; shows: boolean }
-  | { type: 'status'; key: string; event: EventOf<'status_changed'> };
+/** A line of the log, from top to bottom. `key` tells it from the others. */
+export type Item = { key: string } & (
+  | { type: 'day' | 'new'; at?: string; event?: undefined }
+  | { type: 'theirs'; event: EventOf<'message'>; isFirst: boolean; isLast: boolean }
+  /** `shows`: what became of it stands under it. */
+  | { type: 'own'; event: EventOf<'message'>; shows: boolean; isSeen: boolean }
+  | { type: 'outgoing'; item: Outgoing<Draft>; shows: boolean; event?: undefined }
+  | { type: 'status'; event: EventOf<'status_changed'> }
+);
 
-const isShown = (event: TimelineEvent): event is EventOf<'message'> | EventOf<'status_changed'> =>
-  event.kind === 'message' || event.kind === 'status_changed';
+const isMessage = (event: TimelineEvent | undefined): event is EventOf<'message'> =>
+  event?.kind === 'message';
+const isTheirs = (event: TimelineEvent | undefined): boolean => isMessage(event) && event.direction === 'out';
+
+/** Which agent said it; nothing for what no agent said. */
+const speaker = (event: TimelineEvent | undefined): string =>
+  isTheirs(event) ? JSON.stringify(event?.actor) : '';
 
 /**
  * What a conversation shows. `newAfter`: how far it was read when it was opened, above which "New messages" stands.
@@ -22,42 +28,44 @@ export function itemsOf(
   thread: Pick<Thread, 'events' | 'readByOther'> | undefined,
   outgoing: readonly Outgoing<Draft>[],
   newAfter: number,
-  sameDay: (a: string, b: string) => boolean,
+  daysAgo: (at: string) => number,
 ): Item[] {
   const items: Item[] = [];
-  const events = (thread?.events ?? []).filter(isShown);
-  const lastOwn = events.findLast((event) => event.kind === 'message' && event.direction === 'in');
+  const events = (thread?.events ?? []).filter(
+    (event): event is EventOf<'message'> | EventOf<'status_changed'> =>
+      isMessage(event) || event.kind === 'status_changed',
+  );
+  const lastOwn = events.findLast((event) => isMessage(event) && !isTheirs(event));
   let hasNew = newAfter <= 0;
-  let day = '';
-  events.forEach((event, at) => {
-    if (!day || !sameDay(day, event.occurredAt)) {
-      day = event.occurredAt;
-      items.push({ type: 'day', key: `day-${event.id}`, at: day });
+  let day: number | undefined;
+  events.forEach((event, place) => {
+    const { id, seq = 0, occurredAt: at } = event;
+    if (day !== daysAgo(at)) {
+      day = daysAgo(at);
+      items.push({ type: 'day', key: `day-${id}`, at });
     }
-    const isTheirs = event.kind === 'message' && event.direction === 'out';
-    if (!hasNew && isTheirs && (event.seq ?? 0) > newAfter) {
+    if (!hasNew && isTheirs(event) && seq > newAfter) {
       hasNew = true;
       items.push({ type: 'new', key: 'new' });
     }
-    if (event.kind === 'status_changed') {
-      items.push({ type: 'status', key: event.id, event });
-    } else if (isTheirs) {
-      const isNeighbour = (other: TimelineEvent | undefined): boolean =>
-        other?.kind === 'message' &&
-        other.direction === 'out' &&
-        JSON.stringify(other.actor) === JSON.stringify(event.actor);
-      const isFirst = items.at(-1)?.type !== 'theirs' || !isNeighbour(events[at - 1]);
-      items.push({ type: 'theirs', key: event.id, event, isFirst, isLast: !isNeighbour(events[at + 1]) });
+    if (!isMessage(event)) items.push({ type: 'status', key: id, event });
+    else if (isTheirs(event)) {
+      const isFirst = items.at(-1)?.type !== 'theirs' || speaker(events[place - 1]) !== speaker(event);
+      items.push({
+        type: 'theirs',
+        key: id,
+        event,
+        isFirst,
+        isLast: speaker(events[place + 1]) !== speaker(event),
+      });
     } else {
-      const isSeen = (event.seq ?? 0) <= (thread?.readByOther ?? 0);
-      const state = event === lastOwn ? (isSeen ? 'seen' : 'sent') : null;
-      items.push({ type: 'own', key: event.body.clientId || event.id, event, state });
+      const isSeen = seq <= (thread?.readByOther ?? 0);
+      items.push({ type: 'own', key: event.body?.clientId || id, event, shows: event === lastOwn, isSeen });
     }
   });
-  outgoing.forEach((item, at) => {
-    const next = outgoing[at + 1];
-    const shows = item.state === 'refused' || next === undefined || next.state === 'refused';
-    items.push({ type: 'outgoing', key: item.clientId, item, shows });
+  outgoing.forEach((item, place) => {
+    const next = outgoing[place + 1]?.state ?? 'refused';
+    items.push({ type: 'outgoing', key: item.clientId, item, shows: next === 'refused' });
   });
   return items;
 }

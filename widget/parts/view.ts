@@ -1,4 +1,4 @@
-import { html, render } from 'lit/html.js';
+import { render } from 'lit/html.js';
 
 /**
  * The part of LitElement that the panel needs, on lit's own templates: renders at most once a microtask, into a shadow
@@ -10,11 +10,11 @@ export abstract class View extends HTMLElement {
   updateComplete: Promise<void> = Promise.resolve();
   #isDue = false;
 
-  /** Uses a style sheet's text. */
-  protected dress(css: string): void {
+  /** Adds a style sheet's text. */
+  dress(css: string): void {
     const sheet = new CSSStyleSheet();
     sheet.replaceSync(css);
-    this.renderRoot.adoptedStyleSheets = [sheet];
+    this.renderRoot.adoptedStyleSheets.push(sheet);
   }
 
   requestUpdate(): void {
@@ -24,12 +24,12 @@ export abstract class View extends HTMLElement {
       this.#isDue = false;
       if (!this.isConnected) return;
       this.willUpdate();
-      render(html`${this.render()}`, this.renderRoot);
+      render(this.picture(), this.renderRoot);
       this.updated();
     });
   }
 
   protected abstract willUpdate(): void;
-  protected abstract render(): unknown;
+  protected abstract picture(): unknown;
   protected abstract updated(): void;
 }
