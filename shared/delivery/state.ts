@@ -9,6 +9,8 @@ export interface Outgoing<Body> {
   thread: string;
   /** `null` until the conversation has begun. */
   conversationId: string | null;
+  /** The `new:` thread it was written in. Storage is written message by message: this tells where the rest belongs. */
+  writtenIn?: string;
   body: Body;
   /** When it was written, by the clock port: only the difference to the moment of sending leaves the client. */
   queuedAt: number;
@@ -30,7 +32,7 @@ export interface Outgoing<Body> {
 /** What storage keeps of an outgoing message. */
 export type Stored<Body> = Pick<
   Outgoing<Body>,
-  'clientId' | 'thread' | 'conversationId' | 'body' | 'queuedAt' | 'order' | 'error'
+  'clientId' | 'thread' | 'conversationId' | 'writtenIn' | 'body' | 'queuedAt' | 'order' | 'error'
 >;
 
 type Reading = 'latest' | 'newer' | 'older';

@@ -154,9 +154,19 @@ function take<Body>(work: Work<Body>, input: Input<Body>): void {
   }
 }
 
-/** What storage kept goes before what was written here while it was being read. */
+/**
+ * What storage kept goes before what was written here while it was being read. The page may have ended while a thread's
+ * messages were being moved to the conversation that it became: one that was moved says where all belong.
+ */
 function restore<Body>(work: Work<Body>, items: readonly Stored<Body>[]): void {
-  const kept = [...items]
+  for (const { writtenIn, conversationId } of items) {
+    if (writtenIn !== undefined && conversationId !== null) work.begun[writtenIn] = conversationId;
+  }
+  const kept = items
+    .map((item) => {
+      const begun = work.begun[item.thread];
+      return begun === undefined ? item : { ...item, thread: begun, conversationId: begun };
+    })
     .sort((a, b) => a.order - b.order)
     .map(
       (item): Outgoing<Body> =>
@@ -215,7 +225,7 @@ function begin<Body>(work: Work<Body>, thread: string, conversationId: string): 
   work.begun[thread] = conversationId;
   work.outbox = work.outbox.map((one) => {
     if (one.thread !== thread) return one;
-    const moved = { ...one, thread: conversationId, conversationId };
+    const moved = { ...one, thread: conversationId, conversationId, writtenIn: thread };
     save(work, moved);
     return moved;
   });
@@ -316,7 +326,8 @@ function see<Body>(work: Work<Body>, id: string, seq: number): void {
 /** Whatever can go on now does: one message in flight a thread, one read a thread. */
 function goOn<Body>(work: Work<Body>): void {
   if (!work.isOnline) return;
-  const busy = new Set<string>();
+  // Two threads that turned out to be one conversation may have one in flight behind another that waits.
+  const busy = new Set(work.outbox.filter(({ state }) => state === 'sending').map(({ thread }) => thread));
   for (const { clientId, thread, state } of work.isRestored ? work.outbox : []) {
     if (state === 'sent' || state === 'refused' || busy.has(thread)) continue;
     busy.add(thread);

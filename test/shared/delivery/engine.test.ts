@@ -212,6 +212,31 @@ describe('delivery engine', () => {
     expect(world.appended.has('too-long')).toBe(true);
   });
 
+  it('knows where the rest belongs when the page ended while a begun conversation was being written down', () => {
+    const world = newWorld(1);
+    const one = world.clients[0]!;
+    feed(world, one, { type: 'restored', items: [] });
+    for (const clientId of ['1-first', '2-second', '3-third']) {
+      const thread = clientId === '1-first' ? null : 'new:1-first';
+      feed(world, one, { type: 'write', clientId, thread, body: clientId, queuedAt: 0 });
+    }
+    const before = [...one.disk.values()];
+    const event = append(world, '1-first', null, 'first');
+    const { effects } = step(one.state, { type: 'answered', clientId: '1-first', event });
+    const writes = effects.filter((effect) => effect.type === 'save' || effect.type === 'forget');
+    expect(writes.map(({ type }) => type)).toEqual(['save', 'save', 'save', 'forget']);
+    for (let done = 1; done <= writes.length; done += 1) {
+      const disk = new Map(before.map((item) => [item.clientId, item]));
+      for (const write of writes.slice(0, done)) {
+        if (write.type === 'save') disk.set(write.item.clientId, write.item);
+        else disk.delete(write.clientId);
+      }
+      const { state } = step(emptyState<string>(), { type: 'restored', items: [...disk.values()] });
+      const places = state.outbox.map(({ thread, conversationId }) => [thread, conversationId]);
+      expect(places).toEqual(places.map(() => [event.conversationId, event.conversationId]));
+    }
+  });
+
   it('waits as long as the server says, and never gives up', () => {
     let state = { ...emptyState<string>(), isRestored: true, isOnline: true };
     let made = step(state, { type: 'write', clientId: 'patient', thread: shared, body: '', queuedAt: 0 });
