@@ -76,6 +76,7 @@ const inOrder = (documents: Fields[], sort: Sort): Fields[] =>
 
 async function find(run: Run, step: Extract<Step, { kind: 'find' }>): Promise<void> {
   const { query, skip, limit, projection } = step;
+  if (step.index) await addIndex(run, step.index);
   const fitting = run.documents.filter((document) => fits(document, query));
   const sort = orderFor(fitting, step.sort);
   const ordered = inOrder(fitting, sort);

@@ -216,6 +216,13 @@ export function resolved(query: Fields, documents: Fields[]): Fields {
   );
 }
 
+/** Two conditions on one path: of a list one element may answer the one, and another the other. */
+const aTwofoldQuery: fc.Arbitrary<Fields> = aPath.chain((path) =>
+  fc
+    .tuple(fc.oneof(anOperand, condition), fc.oneof(anOperand, condition))
+    .map(([one, other]): Fields => ({ $and: [{ [path]: one }, { [path]: other }] })),
+);
+
 export type Sort = [string, 1 | -1][];
 const aSort: fc.Arbitrary<Sort> = fc
   .uniqueArray(fc.constantFrom('a', 'b', 'n', 's', 'o', 'o.x', 't', 't.x', 'd'), { maxLength: 2 })
@@ -369,8 +376,50 @@ const aProjection: fc.Arbitrary<Projection> = fc
     ...(id !== null && (id === 0 || isKept === 1) && { _id: id }),
   }));
 
+/** What an index is made for: values or bounds for its first fields, an order by those that follow. */
+const aPlannedFind = fc.constantFrom(...keys).chain((key) => {
+  const fields = Object.entries(key);
+  const aCondition = fc.oneof<fc.Arbitrary<Value>[]>(
+    anOperand,
+    fc.array(anOperand, { minLength: 1, maxLength: 4 }).map((values): Fields => ({ $in: values })),
+    aBound,
+    oneOf([
+      ['$gt', anOperand],
+      ['$lte', anOperand],
+      ['$ne', anOperand],
+    ]),
+  );
+  return fc.record({
+    kind: fc.constant('find' as const),
+    index: fc.constant<IndexSpec>({ key, options: {} }),
+    query: fc
+      .tuple(fc.nat({ max: fields.length }), fc.array(aCondition, { minLength: 4, maxLength: 4 }))
+      .map(
+        ([count, conditions]): Fields =>
+          Object.fromEntries(fields.slice(0, count).map(([field], at) => [field, conditions[at]])),
+      ),
+    sort: fc
+      .tuple(fc.nat({ max: fields.length - 1 }), fc.constantFrom(1, -1), fc.constantFrom<1 | -1>(1, -1))
+      .map(([from, turn, last]): Sort => {
+        const sort = fields.slice(from).map(([field, way]): Sort[0] => [field, way === turn ? 1 : -1]);
+        return sort.some(([field]) => field === '_id') ? sort : [...sort, ['_id', last]];
+      }),
+    skip: fc.constantFrom(0, 0, 1),
+    limit: fc.constantFrom(0, 1, 2, 4),
+    projection: fc.constant({}),
+  });
+});
+
 export type Step =
-  | { kind: 'find'; query: Fields; sort: Sort; skip: number; limit: number; projection: Projection }
+  | {
+      kind: 'find';
+      index?: IndexSpec;
+      query: Fields;
+      sort: Sort;
+      skip: number;
+      limit: number;
+      projection: Projection;
+    }
   | { kind: 'find and change'; query: Fields; sort: Sort; update: Fields | null; isAfter: boolean }
   | { kind: 'distinct'; query: Fields; path: string }
   | { kind: 'update'; query: Fields; update: Fields }
@@ -384,7 +433,11 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   {
     arbitrary: fc.record({
       kind: fc.constant('find' as const),
-      query: fc.oneof({ arbitrary: aQuery, weight: 4 }, { arbitrary: aWideQuery, weight: 1 }),
+      query: fc.oneof(
+        { arbitrary: aQuery, weight: 4 },
+        { arbitrary: aWideQuery, weight: 1 },
+        { arbitrary: aTwofoldQuery, weight: 1 },
+      ),
       sort: aSort,
       skip: fc.constantFrom(0, 0, 0, 1, 2),
       limit: fc.constantFrom(0, 0, 1, 3),
@@ -392,6 +445,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     }),
     weight: 8,
   },
+  { arbitrary: aPlannedFind, weight: 4 },
   {
     arbitrary: fc.record({
       kind: fc.constant('find and change' as const),
