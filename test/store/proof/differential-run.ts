@@ -2,9 +2,9 @@ import { inspect } from 'node:util';
 import { BSON, Int32 } from 'bson';
 import type { ClientSession, Collection, Db, Document, Hint } from 'mongodb';
 import { expect } from 'vitest';
-import { type Case, type IndexSpec, resolved, type Sort, type Step } from './model/cases.js';
+import { type Case, type IndexSpec, inTexts, resolved, type Sort, type Step } from './model/cases.js';
 import { compareBy, fits, meetsArray, reach } from './model/match.js';
-import { equal, type Fields, isFields, type Value } from './model/order.js';
+import { equal, type Fields, isFields, texts, type Value } from './model/order.js';
 import { projected } from './model/project.js';
 import { isClashing } from './model/unique.js';
 import { copyOf, isConflicting, Refused, Unclaimed, updated } from './model/update.js';
@@ -325,28 +325,33 @@ async function playWithin(run: Run, steps: Step[], isCommitted: boolean): Promis
 
 let made = 0;
 
-export async function play(db: Db, counts: Counts, given: Case): Promise<void> {
+export async function play(db: Db, counts: Counts, offered: Case): Promise<void> {
   made += 1;
+  const given = { ...inTexts({ ...offered, texts: null }, offered.texts), texts: offered.texts };
+  texts.countsAs = given.texts.countsAs;
   const rows = db.collection<Document>(`rows${made}`);
   const typed = db.collection<Document>(`rows${made}`, { promoteValues: false });
   const run: Run = { db, rows, typed, documents: [], indexes: [], session: null, counts };
   try {
-    await db.createCollection(rows.collectionName);
+    await db.createCollection(
+      rows.collectionName,
+      given.texts.collation ? { collation: given.texts.collation } : {},
+    );
     for (const spec of given.indexes) await addIndex(run, spec);
-    const offered = given.documents.map((document, at) => ({ _id: new Int32(at), ...document }));
-    for (const document of offered)
+    const documents = given.documents.map((document, at) => ({ _id: new Int32(at), ...document }));
+    for (const document of documents)
       if (!isClashing(run.indexes, run.documents, document)) run.documents.push(document);
     const code = await rows
       .insertMany(
-        offered.map((one): Document => copyOf(one)),
+        documents.map((one): Document => copyOf(one)),
         { ordered: false },
       )
       .then(
         () => null,
         (error: { code?: unknown }) => error.code ?? error,
       );
-    const wanted = run.documents.length < offered.length ? duplicate : null;
-    if (code !== wanted) expect.fail(`insert ${shown(offered)}: ${shown(code)}, expected ${wanted}`);
+    const wanted = run.documents.length < documents.length ? duplicate : null;
+    if (code !== wanted) expect.fail(`insert ${shown(documents)}: ${shown(code)}, expected ${wanted}`);
     await checkAll(run, 'insert');
     for (const step of given.steps) await take(run, step);
     const isFree = !isClashing(run.indexes, run.documents, { _id: new Int32(100), n: new Int32(100) });

@@ -485,7 +485,37 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { arbitrary: fc.constant({ kind: 'drop index' as const }), weight: 1 },
 );
 
+/** What a collation makes of texts: plain letters, whose order under any collation is beyond doubt. */
+export interface Texts {
+  collation: { locale: 'en'; strength: 1 | 2 } | null;
+  replacing: Record<string, string>;
+  countsAs(text: string): string;
+}
+const plainLetters = { '\u{ffff}': 'A', '\u{1f600}': 'AB', 'a\0b': 'aB' };
+const someTexts = fc.constantFrom<Texts>(
+  ...Array.from({ length: 4 }, (): Texts => ({ collation: null, replacing: {}, countsAs: (text) => text })),
+  {
+    collation: { locale: 'en', strength: 2 },
+    replacing: { ...plainLetters, é: 'Ab' },
+    countsAs: (text) => text.toLowerCase(),
+  },
+  {
+    collation: { locale: 'en', strength: 1 },
+    replacing: plainLetters,
+    countsAs: (text) => text.toLowerCase().replaceAll('é', 'e'),
+  },
+);
+
+/** The same with the texts that its collation leaves in no doubt. */
+export function inTexts<T>(value: T, texts: Texts): T {
+  if (typeof value === 'string') return (texts.replacing[value] ?? value) as T;
+  if (Array.isArray(value)) return value.map((item) => inTexts(item, texts)) as T;
+  if (!isFields(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, inTexts(item, texts)])) as T;
+}
+
 export interface Case {
+  texts: Texts;
   indexes: IndexSpec[];
   documents: Fields[];
   steps: Step[];
@@ -494,6 +524,7 @@ export interface Case {
   isCommitted: boolean;
 }
 export const aCase: fc.Arbitrary<Case> = fc.record({
+  texts: someTexts,
   indexes: fc.array(anIndex, { maxLength: 4 }),
   documents: fc.array(aDocument, { minLength: 1, maxLength: 14, size: 'max' }),
   steps: fc.array(step, { minLength: 1, maxLength: 8 }),
