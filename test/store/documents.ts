@@ -9,8 +9,10 @@ export function value(plain: unknown): Value {
       : plain;
   if (Array.isArray(plain)) return plain.map(value);
   if (plain instanceof Map) return plain as Doc;
-  if (typeof plain === 'object' && plain !== null && Object.getPrototypeOf(plain) === Object.prototype)
-    return doc(plain);
+  if (typeof plain === 'object' && plain !== null) {
+    const prototype: unknown = Object.getPrototypeOf(plain);
+    if (prototype === Object.prototype || prototype === null) return doc(plain);
+  }
   return plain as Value;
 }
 

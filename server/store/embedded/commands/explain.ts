@@ -143,7 +143,7 @@ function planShown({ plan }: Counted, query: Query, needsSort: boolean): Plain {
 }
 
 const indexStage = (plan: Plan): Plain => ({
-  stage: plan.sorted && plan.ranges.length > 1 ? 'SORT_MERGE' : 'IXSCAN',
+  stage: plan.merge ? 'SORT_MERGE' : 'IXSCAN',
   indexName: plan.index.name,
   keyPattern: plan.index.key,
   isMultiKey: plan.index.multikey,

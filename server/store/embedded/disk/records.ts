@@ -2,9 +2,8 @@ import { decode } from '../bson/decode.js';
 import { encode } from '../bson/encode.js';
 import type { Doc, Value } from '../bson/types.js';
 import { duplicateKey, StoreError } from '../errors.js';
-import { directedKey, isCut } from '../index/key.js';
-import { type Path, pathOf } from '../values/path.js';
-import { tuplesOf } from '../values/tuples.js';
+import { type DocumentKeys, keysOf as documentKeys, type KeyedIndex } from '../index/keys.js';
+import { pathOf } from '../values/path.js';
 import { type Catalog, type Collection, type Index, namespaceOf } from './catalog.js';
 import { read, readEntries, readKeys, remove, type Snapshot, type Table, write } from './environment.js';
 import { ChecksumError, dictionaryOf, pack, unpack } from './record.js';
@@ -158,60 +157,23 @@ export function* scanIndex(
   }
 }
 
-/** The keys under which a document stands in an index: one, or one an element of an array. */
-export function keysOf(index: Index, doc: Doc): Buffer[] {
-  if (!index.admits(doc)) return [];
-  const { fields } = index;
-  if (fields.length === 1 && fields[0]!.path.length === 1) {
-    const value = doc.get(fields[0]!.name);
-    if (!Array.isArray(value)) return [directedKey(value, fields[0]!.direction, index.collate)];
-  }
-  const tuples = tuplesOf(doc, pathsOf(index), () => parallelArrays(index));
-  return distinct(
-    tuples.map((tuple) => {
-      const parts = fields.map(({ direction }, at) => directedKey(tuple[at], direction, index.collate));
-      return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
-    }),
-  );
-}
+const none: DocumentKeys = { keys: [], isScattered: false };
+const shapes = new WeakMap<Index, KeyedIndex>();
 
-const knownPaths = new WeakMap<Index, Path[]>();
-
-function pathsOf(index: Index): Path[] {
-  const known = knownPaths.get(index);
+function shapeOf(index: Index): KeyedIndex {
+  const known = shapes.get(index);
   if (known) return known;
-  const paths = index.fields.map(({ name }) => pathOf(name));
-  knownPaths.set(index, paths);
-  return paths;
+  const { fields, collate } = index;
+  const shape = { fields, collate, paths: fields.map(({ name }) => pathOf(name)) };
+  shapes.set(index, shape);
+  return shape;
 }
 
-const parallelArrays = (index: Index) =>
-  new StoreError(
-    171,
-    'CannotIndexParallelArrays',
-    `cannot index parallel arrays ${index.fields.map(({ name }) => `[${name}]`).join(' ')}`,
-  );
+const entriesFor = (index: Index, doc: Doc): DocumentKeys =>
+  index.admits(doc) ? documentKeys(shapeOf(index), doc) : none;
 
-function distinct(keys: Buffer[]): Buffer[] {
-  if (keys.length === 1) return keys;
-  const seen = new Map(keys.map((key) => [key.toString('latin1'), key]));
-  return [...seen.values()];
-}
-
-/**
- * Whether an array lies on an index's way through a document, or a value so long that its key was cut: either way an
- * entry's place does not tell the document's.
- */
-function isMultikey(index: Index, doc: Doc): boolean {
-  return index.fields.some(({ path }) => {
-    let at: Value | undefined = doc;
-    for (const step of path) {
-      at = at instanceof Map ? at.get(step) : undefined;
-      if (Array.isArray(at)) return true;
-    }
-    return isCut(at, index.collate);
-  });
-}
+/** The keys under which a document stands in an index: one, or one an element of an array. */
+export const keysOf = (index: Index, doc: Doc): Buffer[] => entriesFor(index, doc).keys;
 
 /** Whether an update left everything alone that an index reads: then its entries stand as they are. */
 export const isUntouched = (index: Index, before: Doc, after: Doc): boolean =>
@@ -260,23 +222,23 @@ export function putRecord(
       'BSONObjectTooLarge',
       `object to insert too large. size in bytes: ${raw.length}, max size: ${largestDocument}`,
     );
-  const changes: { index: Index; now: Buffer[]; old: Buffer[] }[] = [];
+  const changes: { index: Index; now: Buffer[]; old: Buffer[]; isScattered: boolean }[] = [];
   for (const index of collection.indexes) {
     if (before && isUntouched(index, before, doc)) continue;
-    const now = keysOf(index, doc);
+    const { keys: now, isScattered } = entriesFor(index, doc);
     const old = before ? keysOf(index, before) : [];
     if (index.unique)
       for (const key of now) {
         const holder = holderOf(index, key, null);
         if (holder !== undefined && holder !== record) throw clash(collection, index, doc);
       }
-    changes.push({ index, now, old });
+    changes.push({ index, now, old, isScattered });
   }
   const { dictionary } = collection;
   write(collection.records, recordKey(record), pack(raw, dictionary ?? undefined));
   let isChanged = false;
-  for (const { index, now, old } of changes) {
-    if (!index.multikey && isMultikey(index, doc)) {
+  for (const { index, now, old, isScattered } of changes) {
+    if (isScattered && !index.multikey) {
       index.multikey = true;
       isChanged = true;
     }
@@ -320,13 +282,13 @@ export function takeRecord(collection: Collection): number {
 /** Fills a new index from what its collection holds, inside a commit. @throws StoreError `DuplicateKey` */
 export function fillIndex(catalog: Catalog, collection: Collection, index: Index): void {
   for (const { record, doc } of scanRecords(catalog, collection, { snapshot: null })) {
-    const keys = keysOf(index, doc);
+    const { keys, isScattered } = entriesFor(index, doc);
     if (index.unique)
       for (const key of keys) {
         const holder = holderOf(index, key, null);
         if (holder !== undefined && holder !== record) throw clash(collection, index, doc);
       }
-    if (isMultikey(index, doc)) index.multikey = true;
+    if (isScattered) index.multikey = true;
     moveEntries(index, record, keys, []);
   }
   catalog.save(collection);

@@ -70,8 +70,7 @@ export function scan(
     }
     const index = collection.indexes.find(({ name }) => name === plan.index.name)!;
     const seen = index.multikey || plan.ranges.length > 1 ? new Set<number>() : null;
-    const entries =
-      plan.sorted && plan.ranges.length > 1 ? merged(plan, index, reader) : inTurn(plan, index, reader);
+    const entries = plan.merge ? merged(plan, index, reader) : inTurn(plan, index, reader);
     for (const { record } of entries) {
       counted.keysExamined += 1;
       if (seen?.has(record)) continue;

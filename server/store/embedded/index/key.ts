@@ -259,8 +259,3 @@ export const inverse = (bytes: Buffer): Buffer => Buffer.from(bytes.map((byte) =
 /** The bytes with which all keys of a bracket begin. */
 export const bracketKey = (of: number, direction: number): Buffer =>
   Buffer.from([direction > 0 ? of + 1 : ~(of + 1) & 0xff]);
-
-export const boundKey = (value: Value, direction: number): Buffer => {
-  const { bytes } = keyPrefix(value, longestComponent);
-  return direction > 0 ? bytes : inverse(bytes);
-};
