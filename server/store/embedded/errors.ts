@@ -37,6 +37,14 @@ export const writeConflict = () =>
     {},
     ['TransientTransactionError'],
   );
+export const snapshotUnavailable = () =>
+  new StoreError(
+    246,
+    'SnapshotUnavailable',
+    'Unable to read from a snapshot due to pending collection catalog changes; please retry the operation.',
+    {},
+    ['TransientTransactionError'],
+  );
 export const noSuchTransaction = (number: string) =>
   new StoreError(
     251,

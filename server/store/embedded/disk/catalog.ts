@@ -51,6 +51,8 @@ export interface Collection {
   /** What its documents have in common: they are stored as what differs from it. */
   dictionary: { id: number; prepared: Dictionary } | null;
   isDropped: boolean;
+  /** When it, or its latest index, was made: a snapshot from before has no such tables. */
+  definedAt: number;
 }
 
 export const namespaceOf = (collection: Collection): string => `${collection.db}.${collection.name}`;
@@ -127,6 +129,7 @@ export function virtualCollection(db: string, name: string, options: Doc): Colle
     nextRecord: 1,
     dictionary: null,
     isDropped: false,
+    definedAt: 0,
   };
 }
 
@@ -140,6 +143,7 @@ export function openCatalog(environment: Environment) {
   /** Tables that dropped collections and indexes left empty. */
   let freeTables: number[] = [];
   const prepared = new Map<number, Dictionary>();
+  let definitions = 0;
 
   const keyFor = (number: number) => Buffer.from(`c${String(number).padStart(10, '0')}`);
   const metaKey = Buffer.from('a');
@@ -191,7 +195,8 @@ export function openCatalog(environment: Environment) {
     for (const one of before) one.isDropped = true;
     for (const entry of entries) {
       const fresh = collectionFrom(entry);
-      const collection = Object.assign(known.get(fresh.number) ?? fresh, fresh);
+      const old = known.get(fresh.number);
+      const collection = old ? Object.assign(old, fresh, { definedAt: old.definedAt }) : fresh;
       collections.set(namespaceOf(collection), collection);
     }
   }
@@ -218,6 +223,7 @@ export function openCatalog(environment: Environment) {
       nextRecord: last + 1,
       dictionary: dictionaryId > 0 ? { id: dictionaryId, prepared: dictionary(dictionaryId) } : null,
       isDropped: false,
+      definedAt: 0,
     };
   }
 
@@ -256,6 +262,11 @@ export function openCatalog(environment: Environment) {
     );
   }
 
+  function defined(): number {
+    definitions += 1;
+    return definitions;
+  }
+
   function take(): number {
     nextNumber += 1;
     return nextNumber - 1;
@@ -282,6 +293,8 @@ export function openCatalog(environment: Environment) {
       [...collections.values()].find((one) => one.number === number),
     databases: (): string[] => [...new Set([...collections.values()].map(({ db }) => db))],
     dictionary,
+    /** How many collections and indexes were made since the store was opened. */
+    definitions: (): number => definitions,
 
     /** @throws StoreError for a name that MongoDB does not allow */
     create(db: string, name: string, options: Doc): Collection {
@@ -297,6 +310,7 @@ export function openCatalog(environment: Environment) {
         nextRecord: 1,
         dictionary: null,
         isDropped: false,
+        definedAt: defined(),
       };
       collections.set(namespaceOf(collection), collection);
       saveMeta();
@@ -325,6 +339,7 @@ export function openCatalog(environment: Environment) {
     /** An index without entries yet. */
     addIndex(collection: Collection, spec: Doc): Index {
       const added = indexFrom(takeTable(), spec, false);
+      collection.definedAt = defined();
       collection.indexes = [...collection.indexes, added];
       saveMeta();
       save(collection);

@@ -3,7 +3,7 @@ import type { Doc, Value } from '../bson/types.js';
 import { type Collection, type Index, indexFrom, nowhere, virtualCollection } from '../disk/catalog.js';
 import type { Snapshot } from '../disk/environment.js';
 import { clash, Found, holderOf, keysOf, putRecord, removeRecord, takeRecord } from '../disk/records.js';
-import { StoreError, writeConflict } from '../errors.js';
+import { StoreError, snapshotUnavailable, writeConflict } from '../errors.js';
 import type { Change } from './changes.js';
 import { type Database, Undo } from './database.js';
 import { liveView, matcherOf, orderFound, type View } from './view.js';
@@ -51,6 +51,7 @@ export function beginTransaction(database: Database, claims: Claims): OpenTransa
   const snapshot = database.snapshot();
   const release = database.hold();
   const sequence = database.sequence();
+  const definitions = database.catalog.definitions();
   const changes: Change[] = [];
   const written: Written[] = [];
   const byPlace = new Map<string, Written>();
@@ -83,6 +84,11 @@ export function beginTransaction(database: Database, claims: Claims): OpenTransa
           .filter(({ unique }) => unique)
           .flatMap((index) => keysOf(index, doc).map((key) => ({ index, key })))
       : [];
+
+  /** A collection or an index that is younger than the snapshot: run again, the transaction will have it. */
+  function checkAge(collection: Collection): void {
+    if (collection.definedAt > definitions) throw snapshotUnavailable();
+  }
 
   /** Writes `after` over what is known, unless a unique key is another's. */
   function take(one: Written, after: Doc | null): void {
@@ -136,6 +142,7 @@ export function beginTransaction(database: Database, claims: Claims): OpenTransa
   const view: View = {
     isTransaction: true,
     *find(collection, query) {
+      checkAge(collection);
       const mine = overlay(collection, query.filter);
       if (isMade(collection)) {
         const matches = matcherOf(query);
@@ -159,6 +166,7 @@ export function beginTransaction(database: Database, claims: Claims): OpenTransa
       yield* orderFound(all, query, false);
     },
     insert(collection, doc) {
+      checkAge(collection);
       const one: Written = { collection, record: null, place: nextNew, before: null, after: null };
       take(one, doc);
       nextNew -= 1;
