@@ -72,6 +72,8 @@ describe('Regular expressions', () => {
     expect(literalPrefix('^a\\.b\\-c.*', '')).toBe('a.b-c');
     expect(literalPrefix('^abc*', '')).toBe('ab');
     expect(literalPrefix('^ab\\.?', '')).toBe('ab');
+    expect(literalPrefix('^ab\\E*', '')).toBe('a');
+    expect(literalPrefix('^ab(?#c)*', '')).toBe('a');
     expect(literalPrefix('^a{2}', '')).toBeNull();
     expect(literalPrefix('^abc|d', '')).toBeNull();
     expect(literalPrefix('abc', '')).toBeNull();

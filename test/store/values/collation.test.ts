@@ -1,4 +1,5 @@
 import { Int32 } from 'bson';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Value } from '../../../server/store/embedded/bson/types.js';
 import { collationFrom } from '../../../server/store/embedded/values/collation.js';
@@ -21,6 +22,24 @@ describe('A collation', () => {
                 wrong.push(left + right);
           expect(wrong).toEqual([]);
         });
+
+  it('gives foldable texts one key when they are equal, and no other', () => {
+    const text = fc.string({ unit: fc.constantFrom(...'aAàÀeéE0019 -.иИйёЁоО'), maxLength: 4 });
+    const options = fc.record({
+      locale: fc.constantFrom('en', 'ru', 'de', 'fr', 'uk'),
+      strength: fc.constantFrom(1, 2, 3).map((strength) => new Int32(strength)),
+      caseLevel: fc.boolean(),
+      numericOrdering: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(text, text, options, (left, right, spec) => {
+        const collate = collation(spec)!;
+        if (!collate.isFoldable(left) || !collate.isFoldable(right)) return;
+        expect(collate.key(left) === collate.key(right)).toBe(collate.compare(left, right) === 0);
+      }),
+      { numRuns: 20_000 },
+    );
+  });
 
   it('compares by strength', () => {
     expect(collation({ locale: 'en', strength: new Int32(1) })!.compare('résumé', 'RESUME')).toBe(0);

@@ -57,8 +57,8 @@ export function literalPrefix(operand: BSONRegExp | string, options: string): st
     pattern.slice(1),
   )!;
   const letters = written.match(/\\?[\s\S]/g) ?? [];
-  // A letter that may be left out or repeated is no part of what everything begins with.
-  if (/^[*?{+]/.test(pattern.slice(1 + written.length))) letters.pop();
+  // A letter that may be left out or repeated is no part of what everything begins with. What means nothing may stand between.
+  if (/^(?:[*?{+]|\\[EQ]|\(\?#)/.test(pattern.slice(1 + written.length))) letters.pop();
   const prefix = letters.map((one) => one.at(-1)).join('');
   return prefix === '' ? null : prefix;
 }
