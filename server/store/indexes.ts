@@ -1,6 +1,14 @@
 import type { Model } from 'mongoose';
 
-/** Makes the indexes that the models name, where they are missing. Nothing is ever dropped. */
-export async function ensureIndexes(models: readonly Pick<Model<unknown>, 'createIndexes'>[]): Promise<void> {
-  for (const model of models) await model.createIndexes();
+type Indexed = Pick<Model<unknown>, 'createIndexes' | 'createCollection' | 'schema'>;
+
+/**
+ * Makes the indexes that the models name, where they are missing, and with them their collections: none is made inside
+ * the first transaction that writes to it, where two at once would meet. Nothing is ever dropped.
+ */
+export async function ensureIndexes(models: readonly Indexed[]): Promise<void> {
+  for (const model of models) {
+    if (model.schema.indexes().length > 0) await model.createIndexes();
+    else await model.createCollection();
+  }
 }

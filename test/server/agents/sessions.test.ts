@@ -21,9 +21,9 @@ afterAll(() => server.stop());
 describe('set-up', () => {
   it('makes one owner, however many links there are and however many try at once', async () => {
     expect((await ask(server, 'GET', '/api/setup')).body).toEqual({ needed: true });
-    const links = [await server.app.setupLink(), await server.app.setupLink()];
+    const links = [await server.app.setupLink(), await server.app.setupLink(), await server.app.setupLink()];
     const attempts = links.flatMap((link, index) =>
-      [0, 1].map((again) =>
+      [0, 1, 2, 3].map((again) =>
         ask(server, 'POST', '/api/setup', {
           body: {
             token: tokenIn(link ?? ''),
@@ -36,7 +36,7 @@ describe('set-up', () => {
       ),
     );
     const answers = await Promise.all(attempts);
-    expect(answers.map(({ status }) => status).sort()).toEqual([201, 410, 410, 410]);
+    expect(answers.map(({ status }) => status).sort()).toEqual([201, ...Array(11).fill(410)]);
     const winner = answers.find(({ status }) => status === 201);
     const agent = winner?.body.agent as { email: string; workspaces: unknown[] };
     expect(agent.workspaces).toEqual([{ id: expect.any(String), name: 'Kestrel', role: 'owner' }]);
