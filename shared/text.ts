@@ -21,12 +21,19 @@ export const shortText = (max: number = limits.nameCodePoints) =>
 
 export const Id = v.pipe(v.string(), v.regex(/^[0-9a-zA-Z_-]{1,64}$/, 'Not an id.'));
 export const Time = v.pipe(v.string(), v.isoTimestamp('Not a time in ISO 8601.'));
-/** Loose on purpose: what is deliverable is decided by delivering. Lower case, one @, a dot after it, no spaces. */
+/**
+ * Loose on purpose: what is deliverable is decided by delivering. Lower case, one @, a dot after it, no spaces. Nothing
+ * that cannot be seen or turns the direction (two addresses that look the same), and neither of the two letters whose
+ * lower case is another alphabet's: the Kelvin sign must not become somebody's `k`.
+ */
 export const EmailAddress = v.pipe(
   v.string(),
   v.trim(),
-  v.toLowerCase(),
   v.maxBytes(limits.emailAddressBytes),
-  v.regex(/^[^\s@<>"]{1,64}@[^\s@<>"]+\.[^\s@<>".]+$/, 'Not an e-mail address.'),
+  v.regex(
+    /^[^\s@<>"\p{C}\u212a\u0130]{1,64}@[^\s@<>"\p{C}\u212a\u0130]+\.[^\s@<>".\p{C}\u212a\u0130]+$/u,
+    'Not an e-mail address.',
+  ),
+  v.toLowerCase(),
 );
 export const Seq = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(Number.MAX_SAFE_INTEGER));

@@ -121,7 +121,7 @@ async function decode(raw: RawLetter, options: Receiving): Promise<Arrived | nul
   if (read.unread === 'not_mail' && !raw.isFromMbox) return null;
   const letter: Letter = read.unread === 'not_mail' ? { ...read, unread: 'malformed' } : read;
   const proof = authenticate(letter.headers, letter.from, options);
-  const correspondent = correspondentOf(letter, options.inbox.address);
+  const correspondent = correspondentOf(letter, options.inbox.address, proof);
   // The sender is part of it, proved or not: nobody can hide a letter by sending its Message-ID first.
   const content = letter.messageId === '' || letter.unread ? raw.sha256() : letter.contentHash;
   const identity = hashOf([

@@ -16,12 +16,18 @@ export interface Correspondent {
 }
 
 /**
- * A letter from the inbox's own address went out, to its first recipient; every other came in. Where the From line is
- * unclear nothing of it is believed, that it came from us least of all.
+ * A letter from the inbox's own address went out, to its first recipient; every other came in. Anybody can write our
+ * address into a From line: one that a mail host delivered to us is ours only when that was proved, while the copy in
+ * our own Sent folder went through none. Where the From line is unclear nothing of it is believed.
  */
-export function correspondentOf(letter: Letter, ownAddress: string | null): Correspondent {
+export function correspondentOf(
+  letter: Letter,
+  ownAddress: string | null,
+  { verified }: Pick<SenderProof, 'verified'>,
+): Correspondent {
   const from = mailAddress(letter.from.address);
-  if (ownAddress !== null && from === ownAddress && !letter.from.problem) {
+  const isBelieved = verified || !letter.headers.some((line) => line.name === 'received');
+  if (ownAddress !== null && from === ownAddress && !letter.from.problem && isBelieved) {
     for (const one of [...letter.to, ...letter.cc]) {
       const address = mailAddress(one.address);
       if (address !== null && address !== ownAddress) return { direction: 'out', name: one.name, address };

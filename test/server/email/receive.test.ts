@@ -279,6 +279,27 @@ describe('a sender', () => {
       conversationId: question?.conversationId,
     });
   });
+
+  it('E11: that only says that it is the inbox itself is a stranger, and nothing that we wrote', async () => {
+    const company = await aMailbox();
+    const delivered =
+      'Received: from evil.example ([203.0.113.9]) by mx.other.example; Tue, 04 Mar 2025 10:00:01 +0000\n';
+    const toNina = (letter: RawLetter) =>
+      raw(
+        Buffer.from(letter.head.toString().replace(`To: ${own}`, 'To: nina@tidewater.example')),
+        letter.name,
+      );
+    const forged = toNina(aLetter(own, 'f1@evil.example', 'We owe you a thousand.', delivered));
+    const proved = toNina(aLetter(own, 'p1@kestrel.example', 'It is on its way.', proof('kestrel.example')));
+    const sent = toNina(aLetter(own, 's1@kestrel.example', 'From the Sent folder.'));
+    const letters = await eventsOf(company, await receive(company, [forged, proved, sent]));
+    expect(letters.map(({ direction, actor }) => [direction, actor.type])).toEqual([
+      ['in', 'contact'],
+      ['out', 'system'],
+      ['out', 'system'],
+    ]);
+    expect(letters[0]?.contactId).not.toBe(letters[1]?.contactId);
+  });
 });
 
 describe('a letter', () => {

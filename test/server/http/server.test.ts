@@ -211,7 +211,7 @@ describe('A14: bombs', () => {
     ['__proto__', '{"__proto__":{"polluted":1}}', 'unsafe_key'],
     ['constructor', '{"a":{"constructor":{"prototype":{"polluted":1}}}}', 'unsafe_key'],
     ['1e400', '{"email":1e400,"password":"x"}', 'bad_request'],
-    ['a lone surrogate', '{"email":"\\ud800@x.y","password":"x"}', 'credentials_wrong'],
+    ['a lone surrogate', '{"email":"\\ud800@x.y","password":"x"}', 'bad_request'],
   ])('%s', async (_what, body, code) => {
     const began = performance.now();
     const answer = await post(at, '/api/sessions', body);
