@@ -30,13 +30,12 @@ interface Child {
   drop: () => void;
 }
 
-declare global {
-  interface Window {
-    trustedTypes?: { createPolicy(name: string, rules: { createHTML: (text: string) => string }): Policy };
-  }
-}
 interface Policy {
   createHTML: (text: string) => string;
+}
+/** The part of Trusted Types that is needed: not every browser has them. */
+interface Policies {
+  trustedTypes?: { createPolicy(name: string, rules: Policy): Policy };
 }
 
 export const nothing = Symbol.for('lit-nothing');
@@ -46,7 +45,7 @@ export const html = (strings: TemplateStringsArray, ...values: unknown[]): Resul
 const mark = '{}';
 const templates = new WeakMap<TemplateStringsArray, Template>();
 /** A page that lists policies by name grants one word. */
-const policy = window.trustedTypes?.createPolicy('threadline', { createHTML: (text) => text });
+const policy = (window as Policies).trustedTypes?.createPolicy('threadline', { createHTML: (text) => text });
 
 const comment = (text = ''): Comment => document.createComment(text);
 const walk = (root: Node): TreeWalker =>
