@@ -91,8 +91,7 @@ function followAddress(app: Console, signal: AbortSignal): void {
       if (event.defaultPrevented || event.button !== 0) return;
       if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
       const link = event.composedPath().find((node) => node instanceof HTMLAnchorElement);
-      if (!link || link.target !== '' || link.hasAttribute('download') || link.origin !== location.origin)
-        return;
+      if (link?.target !== '' || link.hasAttribute('download') || link.origin !== location.origin) return;
       const route = readRoute(link);
       if (route.page === 'unknown') return;
       event.preventDefault();

@@ -67,13 +67,13 @@ class MailSheet extends View {
     const clean = cleanMail(this.source, { allowRemote: this.allowRemote });
     this.blocked = clean.blocked;
     writeInto(page, clean);
-    const fit = () => {
+    const fitHeight = () => {
       frame.style.height = `${Math.min(4_000, Math.max(40, page.body.scrollHeight))}px`;
     };
     this.#sizes?.disconnect();
-    this.#sizes = new ResizeObserver(() => requestAnimationFrame(fit));
+    this.#sizes = new ResizeObserver(() => requestAnimationFrame(fitHeight));
     this.#sizes.observe(page.body);
-    fit();
+    fitHeight();
   };
 
   protected override render() {

@@ -92,7 +92,8 @@ export class Menu extends View {
   #onKeyDown = (event: KeyboardEvent) => {
     if (!this.isOpen) return;
     const options = this.#options();
-    const at = options.findIndex((option) => option === document.activeElement);
+    const { activeElement } = document;
+    const at = activeElement instanceof HTMLButtonElement ? options.indexOf(activeElement) : -1;
     const move = (to: number) => options[(to + options.length) % options.length]?.focus();
     if (event.key === 'Escape' || event.key === 'Tab') this.close();
     else if (event.key === 'ArrowDown') move(at + 1);
