@@ -75,7 +75,7 @@ describe('a letter’s HTML', () => {
   it('runs nothing and fetches nothing in the sheet, until the agent asks', async () => {
     const { app } = await mount('/w/kestrel/inbox/spam', (server) => {
       server.answer = (_method, path) =>
-        path.endsWith('/html') ? Object.values(corpus).join('\n') + '<p>The end of it</p>' : undefined;
+        path.endsWith('/html') ? `${Object.values(corpus).join('\n')}<p>The end of it</p>` : undefined;
     });
     await shows('.blank h3');
     const sheet = document.createElement('tl-mail-sheet');

@@ -298,6 +298,22 @@ describe('the console', () => {
     await agent.page.keyboard.press('Escape');
   });
 
+  it('keeps contacts and settings as calm as the rest, wide and narrow', async () => {
+    const { inboxes } = await scene.w<{ inboxes: { id: string; channel: string }[] }>('GET', '/inboxes');
+    const chat = inboxes.find(({ channel }) => channel === 'chat')?.id;
+    for (const [name, path, ready] of [
+      ['contacts', '/contacts', 'a.person'],
+      ['profile', '/settings/profile', '.settings-page form'],
+      ['agents', '/settings/agents', '.team li'],
+      ['inbox', `/settings/inboxes/${chat}`, '.copyable'],
+    ] as const) {
+      await go(path, ready);
+      await shoot(agent, `console-${name}`, wide);
+      const narrow: View = { width: 360, height: 740 };
+      await resized(agent.page, narrow, () => shoot(agent, `console-360-${name}`, narrow));
+    }
+  });
+
   it('speaks Russian to who chose it', async () => {
     await scene.speak('ru');
     await go(`/inbox/all/${open}`, '.tl .ev');
