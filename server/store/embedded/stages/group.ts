@@ -1,175 +1,116 @@
 import { Int32 } from 'bson';
-import { encode } from '../bson/encode.js';
 import type { Doc, Value } from '../bson/types.js';
 import { location } from '../errors.js';
-import { compare, equals } from '../values/compare.js';
-import { add, divide, isNumber, type Numeric } from '../values/numbers.js';
-import { docOf, expressionOf, gathered, type PipelineContext, type Stage } from './stage.js';
+import type { Variables } from '../expressions/compile.js';
+import { compare, typeName } from '../values/compare.js';
+import type { Accumulation, State } from './accumulator.js';
+import { accumulators } from './accumulators.js';
+import { groupingBy } from './grouping.js';
+import { orderBy, sorting } from './order.js';
+import { paced } from './pace.js';
+import { expressionOf, type Maker, type Scope, type Stage } from './stage.js';
 
 /** `$group`: documents of one key made into one. */
 
-interface Accumulator {
-  take(value: Value | undefined): void;
-  result(): Value | undefined;
+export interface Field {
+  name: string;
+  accumulation: Accumulation;
 }
 
-const isNullish = (value: Value | undefined) => value === undefined || value === null;
-
-function extreme(direction: 1 | -1, context: PipelineContext): Accumulator {
-  let best: Value | undefined;
-  return {
-    take(value) {
-      if (isNullish(value)) return;
-      if (best === undefined || compare(value, best, context.collate) * direction > 0) best = value;
-    },
-    result: () => best ?? null,
-  };
+/** @throws StoreError when a field does not hold exactly one accumulator */
+export function fieldFrom(name: string, given: Value, scope: Scope): Field {
+  const operator = given instanceof Map ? given.keys().next().value : undefined;
+  if (!(given instanceof Map) || !operator?.startsWith('$'))
+    throw location(40234, `The field '${name}' must be an accumulator object`);
+  if (name.includes('.')) throw location(40235, `The field name '${name}' cannot contain '.'`);
+  if (name.startsWith('$')) throw location(40236, `The field name '${name}' cannot be an operator name`);
+  if (given.size !== 1) throw location(40238, `The field '${name}' must specify one accumulator`);
+  const make = accumulators.get(operator);
+  if (!make) throw location(15952, `unknown group operator '${operator}'`);
+  return { name, accumulation: make(given.get(operator)!, scope, operator) };
 }
 
-function sum(): Accumulator {
-  let total: Numeric = new Int32(0);
-  return {
-    take(value) {
-      if (isNumber(value)) total = add(total, value);
-    },
-    result: () => total,
-  };
+interface Group {
+  key: Value;
+  states: State[];
 }
 
-function average(): Accumulator {
-  let total: Numeric = new Int32(0);
-  let n = 0;
-  return {
-    take(value) {
-      if (!isNumber(value)) return;
-      total = add(total, value);
-      n += 1;
-    },
-    result: () => (n === 0 ? null : divide(total, n)),
-  };
-}
+const noGroup: Doc = new Map();
 
-const accumulators: Record<string, (context: PipelineContext) => Accumulator> = {
-  $sum: sum,
-  $avg: average,
-  $min: (context) => extreme(-1, context),
-  $max: (context) => extreme(1, context),
-  $count: () => {
-    let n = 0;
-    return {
-      take() {
-        n += 1;
-      },
-      result: () => new Int32(n),
-    };
-  },
-  $first: () => {
-    let first: Value | undefined;
-    let isEmpty = true;
-    return {
-      take(value) {
-        if (isEmpty) first = value;
-        isEmpty = false;
-      },
-      result: () => first ?? null,
-    };
-  },
-  $last: () => {
-    let last: Value | undefined;
-    return {
-      take(value) {
-        last = value;
-      },
-      result: () => last ?? null,
-    };
-  },
-  $push: () => {
-    const list: Value[] = [];
-    return { take: (value) => void (value !== undefined && list.push(value)), result: () => list };
-  },
-  $addToSet: (context) => {
-    const list: Value[] = [];
-    return {
-      take(value) {
-        if (value !== undefined && !list.some((one) => equals(one, value, context.collate))) list.push(value);
-      },
-      result: () => list,
-    };
-  },
-  $mergeObjects: () => {
-    const merged: Doc = new Map();
-    return {
-      take(value) {
-        if (value instanceof Map) for (const [name, one] of value) merged.set(name, one);
-        else if (!isNullish(value)) throw location(40400, '$mergeObjects requires object inputs');
-      },
-      result: () => merged,
-    };
-  },
-};
-
-export function group(operand: Value, context: PipelineContext): Stage {
-  const spec = docOf(operand, '$group');
-  if (!spec.has('_id')) throw location(15955, 'a group specification must include an _id');
-  const keyOf = expressionOf(spec.get('_id')!, context);
-  const fields = [...spec]
-    .filter(([name]) => name !== '_id')
-    .map(([name, given]) => {
-      if (name.includes('.') || name.startsWith('$'))
-        throw location(40235, `The field name '${name}' cannot contain '.' or begin with '$'`);
-      if (!(given instanceof Map) || given.size !== 1)
-        throw location(40238, `The field '${name}' must specify one accumulator`);
-      const [[operator, argument]] = [...given] as [[string, Value]];
-      const make = Object.hasOwn(accumulators, operator) ? accumulators[operator]! : undefined;
-      if (!make) throw location(15952, `unknown group operator '${operator}'`);
-      return { name, make, compute: operator === '$count' ? () => null : expressionOf(argument, context) };
-    });
-  return function* (rows) {
-    const groups = new Map<string, { key: Value; states: Accumulator[] }[]>();
+/** Groups by a key that is computed for each document. */
+export function grouping(
+  keyOf: (doc: Doc, variables: Variables) => Value,
+  fields: readonly Field[],
+  { context: { collate } }: Scope,
+): Stage {
+  return function* (rows, variables) {
+    const groups = groupingBy<Group>(collate);
     for (const doc of rows) {
       if (doc === null) {
         yield null;
         continue;
       }
-      const key = keyOf(doc) ?? null;
-      const bucket = bucketOf(key, context);
-      const rivals = groups.get(bucket) ?? [];
-      if (rivals.length === 0) groups.set(bucket, rivals);
-      let found = rivals.find((one) => equals(one.key, key, context.collate));
-      if (!found) {
-        found = { key, states: fields.map(({ make }) => make(context)) };
-        rivals.push(found);
-      }
-      for (const [at, { compute }] of fields.entries()) found.states[at]!.take(compute(doc));
+      const key = keyOf(doc, variables);
+      const { states } = groups.at(key, () => {
+        const group = key instanceof Map ? key : noGroup;
+        return { key, states: fields.map(({ accumulation }) => accumulation.begin(group, variables)) };
+      });
+      for (let n = 0; n < fields.length; n += 1)
+        states[n]!.take(fields[n]!.accumulation.input(doc, variables));
     }
-    for (const rivals of groups.values())
-      for (const { key, states } of rivals)
-        yield new Map<string, Value>([
-          ['_id', key],
-          ...fields.map(({ name }, at): [string, Value] => [name, states[at]!.result() ?? null]),
-        ]);
+    yield* paced(finished(groups.items(), fields));
   };
 }
 
-/** A first division of keys: equal keys are always in one bucket. */
-function bucketOf(key: Value, context: PipelineContext): string {
-  if (typeof key === 'string') return context.collate ? 'text' : `s${key}`;
-  if (isNumber(key)) return 'number';
-  if (key instanceof Map || Array.isArray(key)) return 'composed';
-  return encode({ key }).toString('latin1');
+function* finished(groups: Iterable<Group>, fields: readonly Field[]): Iterable<Doc> {
+  for (const { key, states } of groups) {
+    const made: Doc = new Map([['_id', key]]);
+    for (let n = 0; n < fields.length; n += 1) made.set(fields[n]!.name, states[n]!.result());
+    yield made;
+  }
 }
 
-export function sortByCount(operand: Value, context: PipelineContext): Stage {
-  const counted = group(
-    new Map<string, Value>([
-      ['_id', operand],
-      ['count', new Map([['$sum', new Int32(1)]])],
-    ]),
-    context,
+export const group: Maker = (operand, scope) => {
+  if (!(operand instanceof Map)) throw location(15947, "a group's fields must be specified in an object");
+  const id = operand.get('_id');
+  if (id === undefined) throw location(15955, 'a group specification must include an _id');
+  const keyOf = expressionOf(id, scope);
+  const fields = [...operand].flatMap(([name, given]) =>
+    name === '_id' ? [] : [fieldFrom(name, given, scope)],
   );
-  return function* (rows) {
-    yield* (yield* gathered(counted(rows))).sort((left, right) =>
-      compare(right.get('count'), left.get('count')),
+  return grouping((doc, variables) => keyOf(doc, variables) ?? null, fields, scope);
+};
+
+const counting: Value = new Map([['$sum', new Int32(1)]]);
+export const countField = (scope: Scope): Field => fieldFrom('count', counting, scope);
+
+function checkCounted(operand: Value): void {
+  if (operand instanceof Map) {
+    if (!operand.keys().next().value?.startsWith('$'))
+      throw location(
+        40147,
+        'the sortByCount field must be defined as a $-prefixed path or an expression inside an object',
+      );
+  } else if (typeof operand === 'string') {
+    if (!operand.startsWith('$'))
+      throw location(
+        40148,
+        'the sortByCount field must be defined as a $-prefixed path or an expression inside an object',
+      );
+  } else
+    throw location(
+      40149,
+      `the sortByCount field must be specified as a string or as an object, not ${typeName(operand)}`,
     );
-  };
 }
+
+export const sortByCount: Maker = (operand, scope, _name, limit) => {
+  checkCounted(operand);
+  const keyOf = expressionOf(operand, scope);
+  const counted = grouping((doc, variables) => keyOf(doc, variables) ?? null, [countField(scope)], scope);
+  const ordered = sorting(
+    orderBy('count', (left, right) => compare(right, left)),
+    limit,
+  );
+  return (rows, variables) => ordered(counted(rows, variables), variables);
+};
