@@ -91,13 +91,15 @@ export function sessionRoutes(deps: AgentRouteDeps): Router {
   });
 
   router.post('/password-resets/redeem', async (req, res) => {
+    const redeemed = parse(ResetPassword, req.body);
     await deps.throttle.beforeLink(address(req));
-    await begin(req, res, await resetPassword(parse(ResetPassword, req.body)));
+    await begin(req, res, await resetPassword(redeemed));
   });
 
   router.post('/invitations/redeem', async (req, res) => {
+    const redeemed = parse(AcceptInvitation, req.body);
     await deps.throttle.beforeLink(address(req));
-    await begin(req, res, await acceptInvitation(parse(AcceptInvitation, req.body)));
+    await begin(req, res, await acceptInvitation(redeemed));
   });
 
   router.get('/me', requireSession(deps.config), async (req, res) => {

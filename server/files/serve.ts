@@ -23,6 +23,8 @@ export async function sendFile(req: Request, res: Response, opened: OpenFile): P
     'accept-ranges': type === 'image/jpeg' ? 'none' : 'bytes',
     etag: `"${fileId}"`,
   });
+  // What a browser keeps is whoever's it was asked for: the next person at it asks anew.
+  res.vary('authorization');
   // A photograph is cleaned from its beginning on: it is given whole, which answers a range just as well.
   const isPhoto = type === 'image/jpeg';
   const range = isPhoto ? null : rangeOf(req.get('range'), size);

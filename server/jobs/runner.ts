@@ -103,6 +103,13 @@ export function startRunner(options: RunnerOptions): Runner {
   async function attempt(job: JobRow, controller: AbortController): Promise<void> {
     const kind = kinds.get(job.name);
     if (!kind) return;
+    // Whoever ran it ended without a word each time: what kills its process must not do so for ever.
+    if (job.attempts > kind.attempts) {
+      const error = new Error('No attempt came to an end.');
+      await store.settle(job, { state: 'dead', at: ports.now(), error: oneLine(error) });
+      ports.report({ what: 'dead', job, error });
+      return;
+    }
     const stopRenewing = keepHold(job, controller);
     try {
       await kind.run(job.payload, {

@@ -8,7 +8,7 @@ import { log } from '../log.js';
 import { type AgentRequestDeps, answerAgent } from './agent-requests.js';
 import type { AvailabilityBoard } from './availability.js';
 import { serveRequests } from './dispatch.js';
-import { readAuth, refusal } from './handshake.js';
+import { admitEach, readAuth } from './handshake.js';
 import { rooms } from './rooms.js';
 import { boundReader } from './slow.js';
 import type { AgentData, AgentNamespace, AgentSocket } from './sockets.js';
@@ -21,14 +21,8 @@ export interface AgentNamespaceDeps extends AgentRequestDeps {
 
 /** Agents' sockets: one console window each, in the rooms of the workspace of its handshake. */
 export function serveAgents(nsp: AgentNamespace, deps: AgentNamespaceDeps): void {
-  nsp.use((socket, next) => {
-    admit(deps, socket).then(
-      (data) => {
-        socket.data = data;
-        next();
-      },
-      (error: unknown) => next(refusal(error)),
-    );
+  admitEach(nsp, async (socket: AgentSocket) => {
+    socket.data = await admit(deps, socket);
   });
 
   nsp.on('connection', (socket) => {

@@ -1,8 +1,10 @@
 import type { ResumeToken } from 'mongodb';
+import type { EventKind } from '../../shared/events/kinds.js';
+import { ContactModel } from '../contacts/model.js';
 import { ConversationModel } from '../conversations/model.js';
 import { EventModel, type StoredEvent } from '../timeline/model.js';
 import type { PlacedEvent } from '../timeline/place.js';
-import { publishPlaced, wasTold } from '../timeline/publish.js';
+import { publishNotice, publishOnce, wasTold } from '../timeline/publish.js';
 
 /**
  * Follows the store's change stream, so that sockets of this process learn of what other processes appended (an import on
@@ -127,7 +129,7 @@ async function tellMissed(ids: string[]): Promise<void> {
     const wanted = [...new Set(events.flatMap(({ conversationId }) => conversationId ?? []))];
     const rows = await ConversationModel.find({ _id: { $in: wanted } }).lean();
     const states = new Map(rows.map((row) => [row._id, row]));
-    publishPlaced(
+    publishOnce(
       events.map(
         (event): PlacedEvent => ({
           event,
@@ -135,5 +137,25 @@ async function tellMissed(ids: string[]): Promise<void> {
         }),
       ),
     );
+    await tellContacts(events);
   }
+}
+
+/** Events after which a contact is another: who writes one says so in a notice as well, which does not leave its process. */
+const contactKinds: ReadonlySet<EventKind> = new Set<EventKind>([
+  'identity_proved',
+  'claim_made',
+  'contact_changed',
+  'contact_blocked',
+  'contact_merged',
+  'contact_unmerged',
+]);
+
+async function tellContacts(events: readonly StoredEvent[]): Promise<void> {
+  const changed = events.filter(({ kind }) => contactKinds.has(kind));
+  if (changed.length === 0) return;
+  const ids = [...new Set(changed.map(({ contactId }) => contactId))];
+  const rows = await ContactModel.find({ _id: { $in: ids } }, { workspaceId: 1, headId: 1 }).lean();
+  const heads = new Map(rows.map(({ headId, workspaceId }) => [headId, workspaceId]));
+  for (const [contactId, workspaceId] of heads) publishNotice({ type: 'contact', workspaceId, contactId });
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type * as v from 'valibot';
-import { type ErrorReply, replyFor } from '../../shared/errors.js';
+import { AppError, type ErrorReply, replyFor } from '../../shared/errors.js';
 import { guardShape } from '../../shared/guard.js';
 import { parse } from '../../shared/parse.js';
 import { log } from '../log.js';
@@ -27,4 +27,36 @@ export function refusal(error: unknown): HandshakeError {
 export function readAuth<const S extends v.GenericSchema>(schema: S, auth: unknown): v.InferOutput<S> {
   guardShape(auth);
   return parse(schema, auth);
+}
+
+interface Arriving {
+  readonly conn: object;
+  on(event: 'disconnect', listener: () => void): unknown;
+}
+
+/**
+ * Admits sockets to a namespace, one a connection: Socket.IO itself lets a connection that asks a thousand times before
+ * the first answer have a thousand sockets, each of which is told everything.
+ */
+export function admitEach<S extends Arriving>(
+  nsp: { use(look: (socket: S, next: (refused?: Error) => void) => void): unknown },
+  admit: (socket: S) => Promise<void>,
+): void {
+  const taken = new WeakSet<object>();
+  nsp.use((socket, next) => {
+    const { conn } = socket;
+    if (taken.has(conn)) {
+      next(refusal(new AppError('already_exists')));
+      return;
+    }
+    taken.add(conn);
+    socket.on('disconnect', () => taken.delete(conn));
+    admit(socket).then(
+      () => next(),
+      (error: unknown) => {
+        taken.delete(conn);
+        next(refusal(error));
+      },
+    );
+  });
 }

@@ -8,7 +8,7 @@ import { loadVisitor, type Visitor } from '../channels/chat/visitor.js';
 import { log } from '../log.js';
 import { readUserAgent } from './browser.js';
 import { serveRequests } from './dispatch.js';
-import { readAuth, refusal } from './handshake.js';
+import { admitEach, readAuth } from './handshake.js';
 import type { Presence } from './presence.js';
 import { rooms } from './rooms.js';
 import { boundReader } from './slow.js';
@@ -19,18 +19,15 @@ export interface VisitorNamespaceDeps extends SessionDeps, RequestDeps {
   addressOf: (socket: VisitorSocket) => string;
 }
 
+/** The conversations that a socket was found to be in, so that not each message asks again. */
+const knownOf = new WeakMap<VisitorSocket, Set<string>>();
+
 /** Visitors' sockets: one browser tab each, in rooms that the server chose. */
 export function serveVisitors(nsp: VisitorNamespace, deps: VisitorNamespaceDeps): void {
   const admitted = new WeakMap<VisitorSocket, Admitted>();
 
-  nsp.use((socket, next) => {
-    admit(nsp, deps, socket).then(
-      (result) => {
-        admitted.set(socket, result);
-        next();
-      },
-      (error: unknown) => next(refusal(error)),
-    );
+  admitEach(nsp, async (socket: VisitorSocket) => {
+    admitted.set(socket, await admit(nsp, deps, socket));
   });
 
   nsp.on('connection', (socket) => {
@@ -41,6 +38,7 @@ export function serveVisitors(nsp: VisitorNamespace, deps: VisitorNamespaceDeps)
     }
     const { inbox } = result;
     const known = new Set<string>();
+    knownOf.set(socket, known);
     // Rooms first: what is published from here on arrives live, what was published before stands in the session.
     joinRooms(socket);
     showVisit(deps, socket);
@@ -143,6 +141,8 @@ export async function refreshVisitors(
     for (const room of roomsOf(before)) await socket.leave(room);
     await socket.join(roomsOf(after));
     if (after.contactIds.join() === before.contactIds.join()) continue;
+    // A browser that does not come back when it is told to must not go on in what is no longer its own.
+    knownOf.get(socket)?.clear();
     socket.emit('reconnect', { afterMs: Math.round(Math.random() * 1_000) });
   }
 }

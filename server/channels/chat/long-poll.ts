@@ -3,7 +3,7 @@ import type { EventPage } from '../../../shared/events/timeline.js';
 import { limits } from '../../../shared/limits.js';
 import { onPublished } from '../../timeline/publish.js';
 import { readConversation } from '../../timeline/read.js';
-import { ownConversation, type Visitor } from './visitor.js';
+import { loadVisitor, ownConversation, type Visitor } from './visitor.js';
 
 export interface Poll {
   conversationId: string;
@@ -43,6 +43,8 @@ async function waitForEvents(visitor: Visitor, poll: Poll, ended: AbortSignal): 
       const left = until - performance.now();
       if (page.events.length > 0 || left <= 0 || ended.aborted) return page;
       await wake.next(Math.min(left, lookAgainMs));
+      // It may have signed out meanwhile, or lost what a merge that was undone had shown it.
+      await ownConversation(await loadVisitor(visitor), poll.conversationId);
     }
   } finally {
     wake.stop();

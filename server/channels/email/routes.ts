@@ -26,7 +26,7 @@ export function emailRoutes(): Router {
 async function sendPart(req: Request, res: Response, part: 'html' | 'raw'): Promise<void> {
   const scope = scopeOf(req);
   const event = await EventModel.findOne({
-    _id: parse(Id, req.params['eventId'], 'not_found'),
+    _id: parse(Id, req.params.eventId, 'not_found'),
     workspaceId: scope.workspaceId,
     kind: 'email',
     erased: { $exists: false },

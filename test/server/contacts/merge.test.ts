@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { changeContact, contactDetail } from '../../../server/contacts/contacts.js';
 import { createContact } from '../../../server/contacts/create.js';
 import { mergeContacts, previewMerge, previewUnmerge, unmerge } from '../../../server/contacts/merge.js';
+import { ContactModel, MergeModel } from '../../../server/contacts/model.js';
 import { resolveOrCreate } from '../../../server/contacts/resolve.js';
 import { dismissSuggestion } from '../../../server/contacts/suggestions.js';
 import { append } from '../../../server/timeline/append.js';
@@ -103,6 +104,48 @@ describe('merging', () => {
     expect(details[0]?.members.toSorted()).toEqual([a, b, c].toSorted());
   });
 
+  it('and undoing, all at once and while people write, leaves a forest in which each event stands once', async () => {
+    const company = await aCompany();
+    const { scope, agent } = company;
+    const { workspaceId } = scope;
+    const contacts = await people(company, 'a', 'b', 'c', 'd', 'e');
+    const said = new Map<string, string>();
+    const noted: string[] = [];
+    const standing = () => MergeModel.find({ workspaceId, undoneAt: null }).sort({ _id: 1 }).lean();
+    const refused: unknown[] = [];
+    const attempt = (work: Promise<unknown>) => work.catch((error: unknown) => refused.push(error));
+    for (let round = 0; round < 6; round += 1) {
+      const merges = await standing();
+      const at = (n: number) => contacts[(round * 3 + n) % contacts.length] ?? '';
+      await Promise.all([
+        // The same two from both sides, three in a circle, two into one.
+        ...[
+          [0, 1],
+          [1, 0],
+          [1, 2],
+          [2, 0],
+          [3, 4],
+          [4, 0],
+        ].map(([a = 0, b = 0]) => attempt(mergeContacts(agent, at(a), at(b)))),
+        // Each standing merge undone by two agents at once.
+        ...merges.flatMap(({ _id }) => [attempt(unmerge(agent, _id)), attempt(unmerge(agent, _id))]),
+        ...contacts.map(async (contactId) => said.set(await says(company, contactId), contactId)),
+        ...contacts.map(async (contactId) => noted.push(await notes(company, contactId))),
+      ]);
+      await expectForest(workspaceId, contacts);
+    }
+    for (const error of refused) expect(error).toMatchObject({ code: 'merge_refused' });
+    const heads = new Set((await ContactModel.find({ workspaceId }).lean()).map(({ headId }) => headId));
+    const shown = (await Promise.all([...heads].map((head) => timeline(company, head)))).flat();
+    expect(shown.toSorted()).toEqual([...said.keys(), ...noted].toSorted());
+    for (const { _id } of (await standing()).toReversed()) await unmerge(agent, _id);
+    for (const contactId of contacts) {
+      const own = [...said].filter(([, writer]) => writer === contactId).map(([id]) => id);
+      const alone = await timeline(company, contactId);
+      expect(alone.filter((id) => said.has(id))).toEqual(own.toSorted());
+    }
+  });
+
   it('is refused beyond what one timeline may hold', async () => {
     const company = await aCompany();
     const { agent } = company;
@@ -199,6 +242,20 @@ describe('merging', () => {
     process.env.THREADLINE_TEST_LONG ? 900_000 : 120_000,
   );
 });
+
+/** Every contact leads to its head in finitely many steps, each by a merge that stands, and no merge stands idle. */
+async function expectForest(workspaceId: string, contacts: readonly string[]): Promise<void> {
+  const rows = new Map((await ContactModel.find({ workspaceId }).lean()).map((row) => [row._id, row]));
+  const merges = await MergeModel.find({ workspaceId, undoneAt: null }).lean();
+  const edges = [...rows.values()].flatMap(({ parentMergeId }) => parentMergeId ?? []);
+  expect(edges.toSorted()).toEqual(merges.map(({ _id }) => _id).toSorted());
+  for (const contactId of contacts) {
+    const headId = rows.get(contactId)?.headId;
+    let row = rows.get(contactId);
+    for (let step = 0; step <= contacts.length && row?.parentId; step += 1) row = rows.get(row.parentId);
+    expect([row?._id, row?.parentId, row?.headId]).toEqual([headId, null, headId]);
+  }
+}
 
 const index = fc.integer({ min: 0, max: 4 });
 const anAction = fc.oneof(

@@ -277,12 +277,36 @@ describe("an agent's reply", () => {
   });
 });
 
-it('E3: nothing in the channel answers by itself', () => {
-  for (const file of ['receive', 'import', 'thread', 'whose']) {
-    const source = readFileSync(
-      new URL(`../../../server/channels/email/${file}.ts`, import.meta.url),
-      'utf8',
+describe('E3: what a machine wrote', () => {
+  const machines = ['out-of-office', 'null-return-path', 'suppressed-responses', 'mailing-list', 'bounce'];
+
+  it('is answered by nobody but an agent: no letter leaves, and none waits', async () => {
+    const server = await aMailServer();
+    sendingThrough(server.smtpUrl);
+    const company = await aCompany('Kestrel Cycles');
+    await changeInbox(company.scope, company.email._id, { address: own });
+    const received = await receiveLetters(
+      company.scope,
+      [...machines, 'dmarc-pass'].map((name) => raw(fixture(name), name)),
+      { inbox: { _id: company.email._id, address: own }, run: newRun() },
     );
-    expect(source).not.toMatch(/from '\.\/(?:send|reply|compose)\.js'/);
-  }
+    expect(received.map(({ outcome }) => outcome)).toEqual(Array(machines.length + 1).fill('imported'));
+    const { workspaceId } = company.scope;
+    expect(await JobModel.countDocuments({ workspaceId })).toBe(0);
+    // A letter of our own is the proof that the post was going all the while.
+    const question = await EventModel.findOne({ workspaceId, _id: received.at(-1)?.eventId ?? '' }).lean();
+    const { event } = await reply(company, question?.conversationId ?? '', 'By hand.');
+    await deliveryOf(company, event.id);
+    expect(server.taken).toHaveLength(1);
+  });
+
+  it('cannot be answered by the code that reads letters: it does not know the one that writes them', () => {
+    for (const file of ['receive', 'import', 'thread', 'whose']) {
+      const source = readFileSync(
+        new URL(`../../../server/channels/email/${file}.ts`, import.meta.url),
+        'utf8',
+      );
+      expect(source).not.toMatch(/from '\.\/(?:send|reply|compose)\.js'/);
+    }
+  });
 });

@@ -204,4 +204,25 @@ describe('the job runner', () => {
     expect([...store.rows.values()].every((row) => row.state === 'done')).toBe(true);
     await runner.stop();
   });
+
+  it('gives up what ended its process in every attempt, and says so', async () => {
+    const world = virtualWorld();
+    const store = memoryJobs();
+    let runs = 0;
+    const killer = kind(async () => {
+      runs += 1;
+    });
+    await store.insert({
+      ...job('a'),
+      state: 'running',
+      attempts: killer.attempts,
+      heldUntil: new Date(world.ports.now().getTime() - 1),
+    });
+    const runner = startRunner({ store, ports: world.ports, kinds: [killer] });
+    await world.pass(2_000);
+    expect(runs).toBe(0);
+    expect(store.rows.get('a')).toMatchObject({ state: 'dead', error: 'No attempt came to an end.' });
+    expect(world.problems).toMatchObject([{ what: 'dead' }]);
+    await runner.stop();
+  });
 });

@@ -4,7 +4,7 @@ import { type Follower, followEvents } from '../../../server/realtime/follow.js'
 import { append } from '../../../server/timeline/append.js';
 import { prepare } from '../../../server/timeline/draft.js';
 import { settleInside } from '../../../server/timeline/place.js';
-import { onPublished, type Published } from '../../../server/timeline/publish.js';
+import { onPublished, type Published, publishOnce } from '../../../server/timeline/publish.js';
 import { mongooseStore } from '../../../server/timeline/store.js';
 import { systemPorts } from '../../../server/timeline/system.js';
 import { aCompany, withStore } from '../store.js';
@@ -65,6 +65,24 @@ describe('Following the store', () => {
       conversation: { _id: event.conversationId, head: event.seq },
       visibleToVisitor: true,
     });
+  });
+
+  it('tells each event once, whoever is first: the writer or the stream', async () => {
+    const { scope, chat } = await aCompany();
+    const contactId = await createContact(scope);
+    const told = listen();
+    const [settled] = await mongooseStore.transact((transaction) =>
+      settleInside(
+        transaction,
+        [prepare(scope.workspaceId, aMessage({ contactId, conversation: begunUnder('both', chat._id) }))],
+        systemPorts,
+      ),
+    );
+    if (!settled || 'error' in settled) throw new Error('it was refused');
+    // A busy process: the stream has brought its own event before it came to say so itself.
+    publishOnce(settled.placed);
+    publishOnce(settled.placed);
+    expect([...told.values()].map((times) => times.length)).toEqual(settled.placed.map(() => 1));
   });
 
   it('leaves to this process what it told itself', async () => {
