@@ -57,7 +57,7 @@ function start(part, quiet) {
         ...process.env,
         FORCE_COLOR: '0',
         THREADLINE_TEST_LONG: values.long ? '1' : '',
-        ...(values.long && { KILL_ROUNDS: '20' }),
+        ...(values.long && { KILL_ROUNDS: '20', SIMULATION_SCHEDULES: '100000' }),
       },
       stdio: quiet ? ['ignore', 'pipe', 'pipe'] : ['ignore', 'inherit', 'inherit'],
     });

@@ -183,3 +183,46 @@ describe('layers', () => {
     ).toHaveLength(1);
   });
 });
+
+/**
+ * Time, chance, disk and network reach delivery, the door and the jobs through ports, so that the simulation runs what
+ * is shipped. What stands here is a port's real side, or reads for people and takes no part in delivery.
+ */
+const behindPorts = /^(shared\/delivery|server\/timeline|server\/jobs)\//;
+const realSides = ['server/timeline/system.ts', 'server/jobs/system.ts'];
+const worldly =
+  /\bDate\.now\b|\bnew Date\(\s*\)|\bMath\.random\b|\bperformance\b|\bset(Timeout|Interval|Immediate)\b|\bcrypto\b|['"]node:|['"](fs|net|http|timers|os)['"]/;
+
+/** Lines that reach around the ports. Comments may name what they like. */
+function worldlyLines(file: string, source: string): string[] {
+  if (!behindPorts.test(file) || realSides.includes(file)) return [];
+  const code = source.replace(/\/\*[\s\S]*?\*\//g, (comment) => comment.replace(/[^\n]/g, ' '));
+  return code.split('\n').flatMap((line, at) => {
+    const found = worldly.exec(line.replace(/\/\/.*$/, ''));
+    return found ? [`${file}:${at + 1} uses ${found[0]}: take it through a port`] : [];
+  });
+}
+
+describe('ports', () => {
+  it('are the only way to time, chance, disk and network', () => {
+    const folder = files.filter((file) => behindPorts.test(file));
+    expect(folder.length).toBeGreaterThan(20);
+    expect(folder.flatMap((file) => worldlyLines(file, readFileSync(join(root, file), 'utf8')))).toEqual([]);
+  });
+
+  it('have real sides that are there and need the exception', () => {
+    for (const file of realSides) {
+      const source = readFileSync(join(root, file), 'utf8');
+      expect(worldly.test(source), file).toBe(true);
+    }
+  });
+
+  it('would be seen reached around', () => {
+    const wrong = (line: string) => worldlyLines('shared/delivery/run.ts', line);
+    expect(wrong('const now = Date.now();')).toHaveLength(1);
+    expect(wrong('return new Date();')).toHaveLength(1);
+    expect(wrong('setTimeout(call, 5);')).toHaveLength(1);
+    expect(wrong("import { readFile } from 'node:fs/promises';")).toHaveLength(1);
+    expect(wrong('const at = new Date(ports.now().getTime() + 5); // not Date.now()')).toHaveLength(0);
+  });
+});

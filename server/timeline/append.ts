@@ -7,7 +7,7 @@ import { type DraftEvent, prepare } from './draft.js';
 import { jobsFor } from './jobs.js';
 import { type PlacedEvent, type Settled, settleInside } from './place.js';
 import { audienceOf, toTimelineEvent } from './present.js';
-import { publishPlaced } from './publish.js';
+import { publishOnce } from './publish.js';
 import { mongooseStore, timelineTransaction } from './store.js';
 import { systemPorts } from './system.js';
 import { createWriter } from './writer.js';
@@ -23,7 +23,7 @@ export interface AppendedEvent {
 
 /** After the commit and after the sender was answered: the hint to this process's listeners, and to its job runner. */
 function tellWritten(placed: readonly PlacedEvent[]): void {
-  publishPlaced(placed);
+  publishOnce(placed);
   if (placed.some(({ event }) => jobsFor(event).length > 0)) wakeJobs();
 }
 

@@ -86,6 +86,11 @@ export function publishPlaced(placed: readonly PlacedEvent[]): void {
   }
 }
 
+/** The same, save what was told here: a busy process may hear of its own event from the change stream first. */
+export function publishOnce(placed: readonly PlacedEvent[]): void {
+  publishPlaced(placed.filter(({ event }) => !wasTold(event._id)));
+}
+
 function publishedOf(event: PlacedEvent['event'], conversation: ConversationState | null): Published {
   const visibleToVisitor = conversation !== null && isVisibleToVisitor(event.kind);
   return {

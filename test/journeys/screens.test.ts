@@ -128,7 +128,7 @@ describe('the widget', () => {
     await write(visitor.page, 'Не подошла рама, хочу обменять на 54');
     await shoot(visitor, 'widget-ru', view);
     const words = await wordsOf(visitor.page);
-    expect(words).toEqual(expect.arrayContaining([widgetRu.write, widgetRu.send, widgetRu.sent]));
+    expect(words).toEqual(expect.arrayContaining([widgetRu.writeHere, widgetRu.sendIt, widgetRu.wasSent]));
     const english = onlyIn(widgetEn, widgetRu);
     expect(words.filter((one) => english.has(one))).toEqual([]);
     await visitor.close();

@@ -50,6 +50,8 @@ export function createClient(
   let asked = new Map<number, (answer: Answer | null) => void>();
   let asks = 0;
   let connects = 0;
+  /** The conversation that its person last wrote in: where a page that is loaded again opens. */
+  let lastThread: string | null = null;
 
   function request(ask: Ask): Promise<Extract<Answer, { ok: true }>> {
     return new Promise((resolve, reject) => {
@@ -133,6 +135,9 @@ export function createClient(
     });
     client.delivery = delivery;
     delivery.subscribe(() => oracle.observe(client));
+    // Somebody types into the page that just came up again.
+    const thread = lastThread;
+    if (thread !== null && random() < 0.3) kernel.after(me, random() * 8, () => writeIn('text', thread));
     connect(me);
   }
 
@@ -153,6 +158,14 @@ export function createClient(
     kernel.after(me, answerPatienceMs, () => {
       if (client.link === link && !client.delivery.state.isOnline) link.close('no session');
     });
+  }
+
+  function writeIn(mode: string, thread: string | null): void {
+    const clientId = `${id}-${++client.written}`;
+    world.note(id, `writes ${clientId} (${mode}) in ${thread ?? 'a new conversation'}`);
+    oracle.wrote(client, clientId, mode, thread);
+    client.delivery.write(clientId, thread, { mode, text: `text of ${clientId}` });
+    if (thread !== null && !thread.startsWith('new:')) lastThread = thread;
   }
 
   function follow(conversationId: string): void {
@@ -183,6 +196,8 @@ export function createClient(
           if (!delivery.state.isOnline) delivery.input({ type: 'connected' });
           for (const { id: conversationId, head } of frame.conversations) {
             follow(conversationId);
+            // A visitor's session says how far each goes; the console goes by its cursor alone.
+            if (client.kind === 'agent') continue;
             if ((delivery.state.threads[conversationId]?.upTo ?? head) < head) {
               delivery.input({ type: 'missed', conversationId });
             }
@@ -210,11 +225,7 @@ export function createClient(
     },
     write(mode, fresh) {
       const thread = threadFor(client, fresh, random);
-      if (thread === undefined) return;
-      const clientId = `${id}-${++client.written}`;
-      world.note(id, `writes ${clientId} (${mode}) in ${thread ?? 'a new conversation'}`);
-      oracle.wrote(client, clientId, mode, thread);
-      client.delivery.write(clientId, thread, { mode, text: `text of ${clientId}` });
+      if (thread !== undefined) writeIn(mode, thread);
     },
     tell(ask) {
       request(ask).catch(() => world.hit('request refused or unanswered'));

@@ -81,9 +81,12 @@ export function jobKinds(world: World, server: SimServer, random: () => number):
             world.strikes(world.schedule.mailFails, `mail not taken:${server.owner.name}`);
           let state: 'sent' | 'failed' = 'sent';
           // Now and then a letter takes longer than a hold lasts without renewal.
-          await kernel.delay(server.owner, random() < 0.2 ? 45_000 : random() * 2_000);
-          oracle.works(context);
-          if (context.signal.aborted) throw new Error('Told to stop.');
+          const partMs = random() < 0.3 ? 20_000 : random() * 600;
+          for (let part = 0; part < 3; part += 1) {
+            await kernel.delay(server.owner, partMs);
+            oracle.works(context);
+            if (context.signal.aborted) throw new Error('Told to stop.');
+          }
           if (fails()) {
             if (context.attempt < attempts) throw new Error('The mail server did not take it.');
             state = 'failed';

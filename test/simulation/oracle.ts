@@ -249,7 +249,9 @@ export function createOracle(worldOf: () => World): Oracle {
       notBefore.delete(client);
       for (const clientId of client.disk.keys()) {
         const message = messages.get(clientId);
-        if (message && unread.has(client)) message.isLate = true;
+        if (!message || !unread.has(client)) continue;
+        message.isLate = true;
+        record({ o: 'late', p: client.id, m: clientId });
       }
       unread.delete(client);
       record({ o: 'load', p: `${client.id}/${client.loads}` });

@@ -76,7 +76,9 @@ const among = <T>(list: readonly T[], at: number): T | undefined =>
 function perform(world: World, operation: Operation): void {
   const { kernel } = world;
   if ('client' in operation) {
-    const client = among(world.clients, operation.client);
+    const isAgents = operation.type === 'write' && (operation.mode === 'note' || operation.mode === 'email');
+    const agents = isAgents ? world.clients.filter(({ kind }) => kind === 'agent') : [];
+    const client = among(agents.length > 0 ? agents : world.clients, operation.client);
     if (client?.owner.isAlive) performAtClient(world, client, operation);
     return;
   }
@@ -86,7 +88,7 @@ function perform(world: World, operation: Operation): void {
     return;
   }
   if (operation.type === 'mail-away') {
-    world.mailAwayUntil = kernel.now + operation.ms * 10;
+    world.mailAwayUntil = kernel.now + operation.ms * 40;
     world.hit('mail server away');
     return;
   }
@@ -142,6 +144,12 @@ function performAtClient(
       client.partitionedUntil = kernel.now + operation.ms;
       if (link) breakLink(world, link);
       return;
+    case 'begin-and-go': {
+      world.hit('page gone while a conversation begins');
+      for (let n = 0; n < 3; n += 1) client.write('text', n === 0);
+      kernel.after(client.owner, operation.ms % 200, () => client.reload(100));
+      return;
+    }
     case 'reload':
       world.hit('page gone');
       client.reload(Math.min(operation.ms, 5_000));

@@ -20,6 +20,8 @@ export interface Schedule {
   storeFails: number;
   storageFails: number;
   mailFails: number;
+  /** Chance in percent that a sender is told to wait. */
+  limits: number;
   operations: Operation[];
 }
 
@@ -41,7 +43,7 @@ export type Operation = { waitMs: number } & (
   | { type: 'write'; client: number; mode: (typeof modes)[number]; count: number; fresh: boolean }
   | { type: 'status'; client: number }
   | {
-      type: 'cut' | 'half-open' | 'partition' | 'reload' | 'slow' | 'forget-answers';
+      type: 'cut' | 'half-open' | 'partition' | 'reload' | 'slow' | 'forget-answers' | 'begin-and-go';
       client: number;
       ms: number;
     }
@@ -55,6 +57,7 @@ const waitMs = fc.oneof(
   { weight: 3, arbitrary: fc.constant(0) },
   { weight: 3, arbitrary: fc.integer({ min: 1, max: 60 }) },
   { weight: 2, arbitrary: fc.integer({ min: 61, max: 4_000 }) },
+  { weight: 1, arbitrary: fc.integer({ min: 5_000, max: 60_000 }) },
 );
 const client = fc.nat({ max: 4 });
 const server = fc.nat({ max: 1 });
@@ -81,7 +84,7 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
   {
     weight: 6,
     arbitrary: fc.record({
-      type: among('cut', 'half-open', 'partition', 'reload', 'slow', 'forget-answers'),
+      type: among('cut', 'half-open', 'partition', 'reload', 'slow', 'forget-answers', 'begin-and-go'),
       waitMs,
       client,
       ms,
@@ -127,5 +130,6 @@ export const schedules: fc.Arbitrary<Schedule> = fc.record({
   storeFails: chance(10),
   storageFails: chance(20),
   mailFails: chance(60),
+  limits: chance(30),
   operations: fc.array(operation, { minLength: 1, maxLength: 40, size: 'max' }),
 });

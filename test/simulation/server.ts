@@ -151,6 +151,9 @@ export function bootServer(world: World, index: number): SimServer {
   }
 
   async function answer({ client }: Link, ask: Ask): Promise<Answer> {
+    if (ask.name === 'send' && world.strikes(world.schedule.limits, `told to wait:${name}`)) {
+      throw new AppError('rate_limited', { retryAfterMs: 4_000 });
+    }
     if (ask.name === 'read') {
       const { name: _, ...query } = ask;
       const page = await readPage(

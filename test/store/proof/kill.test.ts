@@ -7,6 +7,7 @@ import { createBook, judge, readAll } from './book.js';
 import { type Gate, openGate } from './gate.js';
 import { beginRound, createLoad, prepare } from './load.js';
 import { isLong, randomFrom, seedOfRun } from './seed.js';
+import { differences, follow } from './shadow.js';
 import { aFolder, type StoreProcess, startStore } from './store-process.js';
 
 /** `kill -9` of the store in the middle of writes: what was acknowledged stays, and nothing is half there. */
@@ -23,6 +24,8 @@ let gate: Gate;
 let client: MongoClient;
 /** Each with a connection of its own, so that each tries again what was cut off. */
 let writers: MongoClient[] = [];
+/** Follows the change stream. */
+let follower: MongoClient;
 let cutOff = 0;
 
 beforeAll(async () => {
@@ -38,7 +41,7 @@ beforeAll(async () => {
       connectTimeoutMS: 2_000,
       socketTimeoutMS: 10_000,
     }).connect();
-  client = await connect();
+  [client, follower] = await Promise.all([connect(), connect()]);
   writers = await Promise.all(Array.from({ length: 12 }, connect));
   for (const writer of writers)
     writer.on('commandFailed', ({ failure }) => {
@@ -47,7 +50,7 @@ beforeAll(async () => {
   await prepare(client);
 });
 afterAll(async () => {
-  await Promise.all([client, ...writers].map((one) => one?.close()));
+  await Promise.all([client, follower, ...writers].map((one) => one?.close()));
   await gate?.close();
   await store?.kill();
   folder.remove();
@@ -85,6 +88,7 @@ describe('kill -9 of the store under single writes, bulk writes and transactions
     const failures = new Map<string, number>();
     const notRetried: string[] = [];
     let [reads, acknowledgedAfterKill, slowest] = [0, 0, 0];
+    const shadow = await follow(follower);
     await beginRound(client, 0);
     await createLoad({ clients: writers, book, random, round: 0, largest: 20_000 }).run({
       workers: 4,
@@ -143,13 +147,16 @@ describe('kill -9 of the store under single writes, bulk writes and transactions
       expect(verdict, context).toEqual({ missing: [], broken: [] });
       expect(watched.wrong, `${context}: sums of balances that a transaction saw`).toEqual([]);
       expect(notRetried, `${context}: retried writes that met their own first try`).toEqual([]);
+      if (isFull) expect(differences(await shadow.caughtUp(), seen), `${context}: by the stream`).toEqual([]);
       const differing = isFull || round <= 3 ? await disagreements(client) : await invalid(client);
       expect(differing, context).toEqual([]);
     }
+    await shadow.stop();
     const { sent, acknowledged, failed } = book.counts();
     console.log(
       `${rounds} kills, seed ${seed}: ${sent} operations sent, ${acknowledged} acknowledged (${acknowledgedAfterKill} of them ` +
         `by the process after the kill), ${cutOff} requests cut off and sent again, ${failed} failed ${JSON.stringify(Object.fromEntries(failures))}; ${reads} snapshots read; ` +
+        `${shadow.events()} events told through every kill, adding up to what is there; ` +
         `acknowledged and missing 0, half 0, doubled 0; back in at most ${slowest.toFixed(0)} ms`,
     );
     expect(acknowledged).toBeGreaterThan(rounds * 5);
