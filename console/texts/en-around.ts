@@ -1,4 +1,4 @@
-import type { Text } from './text.js';
+import type { Text } from './form.js';
 
 /** What stands around the work: signing in, settings, keys, errors. */
 export const around = {

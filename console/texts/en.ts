@@ -1,5 +1,5 @@
 import { around } from './en-around.js';
-import type { Text } from './text.js';
+import type { Text } from './form.js';
 
 /** Every text of the console that people read, in English. Plain, short, in the present; no exclamation marks. */
 export const en = {

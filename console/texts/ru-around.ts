@@ -1,5 +1,5 @@
 import type { around as english } from './en-around.js';
-import type { Translated } from './text.js';
+import type { Translated } from './form.js';
 
 /** What stands around the work, in Russian. */
 export const around: Translated<typeof english> = {

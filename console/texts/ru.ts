@@ -1,8 +1,9 @@
+import type { en } from './en.js';
+import type { Translated } from './form.js';
 import { around } from './ru-around.js';
-import type { Catalogue } from './text.js';
 
 /** The same texts in Russian: written, not translated. */
-export const ru: Catalogue = {
+export const ru: Translated<typeof en> = {
   ...around,
   'agent.former': 'Бывший коллега',
   'assign.label': 'Назначить',

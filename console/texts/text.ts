@@ -1,19 +1,15 @@
 import { createSlice } from '../state/slice.js';
 import { en } from './en.js';
+import type { Text, Translated } from './form.js';
 
-/** A text, or one for each plural form of `{count}` that the language has. */
-export type Text = string | { readonly [form in Intl.LDMLPluralRule]?: string };
 export type TextKey = keyof typeof en;
-/** Texts in another language: every key of the English ones, nothing besides. */
-export type Translated<Texts> = { readonly [Key in keyof Texts]: Texts[Key] extends string ? string : Text };
-export type Catalogue = Translated<typeof en>;
 export type Language = 'en' | 'ru';
 export type Parameters = Record<string, string | number>;
 
 /** The language on screen. Another one draws everything anew. */
 export const language = createSlice<Language>('en');
 
-let catalogue: Catalogue = en;
+let catalogue: Translated<typeof en> = en;
 let plurals = new Intl.PluralRules('en');
 
 /** Loads a language's texts, then switches to it. English is always there. */

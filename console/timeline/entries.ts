@@ -10,8 +10,8 @@ import { agentOf, type Console, firstName } from '../state/console.js';
 import { partyText, valueText } from '../texts/phone.js';
 import { t } from '../texts/text.js';
 import { clock, dateRange, dayAnchor, exactTime, length, shortDate, waited } from '../texts/time.js';
-import { countsText, type Fold, monthsText, topicsOf } from './fold.js';
-import type { ContentEntry, Entry } from './group.js';
+import type { ContentEntry, Entry, Fold } from './entry.js';
+import { countsText, monthsText, topicsOf } from './fold.js';
 import './player.js';
 import { isPlayable } from './player.js';
 

@@ -1,21 +1,10 @@
 import { t } from '../texts/text.js';
 import { monthLabel } from '../texts/time.js';
-import type { ContentEntry } from './group.js';
+import type { ContentEntry, Fold } from './entry.js';
 
 /**
  * Months of long ago, folded into one line: how much of each channel, and what about. Pure, but for the texts.
  */
-export interface Fold {
-  type: 'fold';
-  key: string;
-  /** Of the newest and of the oldest of what is folded. */
-  at: string;
-  from: string;
-  saysDate: boolean;
-  /** The months, `2026-06`, newest first. */
-  months: string[];
-  entries: ContentEntry[];
-}
 
 /** A month that ended less than this before now is shown as it was. */
 const recentDays = 60;

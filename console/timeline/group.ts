@@ -1,32 +1,12 @@
-import type { EventOf, TimelineEvent } from '../../shared/events/timeline.js';
+import type { TimelineEvent } from '../../shared/events/timeline.js';
 import { dayNumber } from '../texts/time.js';
-import { type Fold, foldMonths } from './fold.js';
+import type { ContentEntry, Entry, Fold } from './entry.js';
+import { foldMonths } from './fold.js';
 
 /**
  * The one timeline as it is drawn, newest on top: what belongs together stands together, days and years have
  * anchors, a silence is seen. Pure: events and a clock in, entries out.
  */
-export type Entry =
-  | { type: 'year'; key: string; year: number }
-  | { type: 'day'; key: string; at: string }
-  | { type: 'silence'; key: string; days: number }
-  | Fold
-  | ({ type: 'chat'; events: EventOf<'message'>[] } & Placed)
-  | ({ type: 'emails'; events: EventOf<'email'>[] } & Placed)
-  | ({ type: 'call'; event: EventOf<'call'> } & Placed)
-  | ({ type: 'note'; event: EventOf<'note'> } & Placed)
-  | ({ type: 'merge'; event: EventOf<'contact_merged'> } & Placed)
-  | ({ type: 'claim'; event: EventOf<'claim_made'> } & Placed)
-  | ({ type: 'change'; event: TimelineEvent } & Placed);
-
-interface Placed {
-  key: string;
-  /** Of its newest event. */
-  at: string;
-  /** Its day has no anchor of its own: the entry says the date instead of the time. */
-  saysDate: boolean;
-}
-export type ContentEntry = Exclude<Entry, { type: 'year' | 'day' | 'silence' | 'fold' }>;
 
 const silenceDays = 30;
 /** E-mails of one thread stand together while no more than this lies between them. */

@@ -3,7 +3,7 @@ import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { AppError } from '../../shared/errors.js';
-import type { BlobStore } from './blobs.js';
+import type { BlobStore } from './blob-store.js';
 
 const abandonedMs = 24 * 3_600_000;
 const storedName = /^[0-9a-f]{64}-[0-9a-f]{12}$/;

@@ -1,7 +1,7 @@
 import { pipeline } from 'node:stream/promises';
 import mongoose from 'mongoose';
 import { AppError } from '../../shared/errors.js';
-import type { BlobStore } from './blobs.js';
+import type { BlobStore } from './blob-store.js';
 
 /** Files in the database itself (GridFS), so that any process of a cluster can serve any file. */
 export function gridBlobs(): BlobStore {

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { countsText, type Fold, monthOf, monthsText, topicsOf } from '../../console/timeline/fold.js';
-import { type ContentEntry, type Entry, groupTimeline, isShown } from '../../console/timeline/group.js';
+import type { ContentEntry, Entry, Fold } from '../../console/timeline/entry.js';
+import { countsText, monthOf, monthsText, topicsOf } from '../../console/timeline/fold.js';
+import { groupTimeline, isShown } from '../../console/timeline/group.js';
 import { peaksOf } from '../../console/timeline/wave.js';
 import type { TimelineEvent } from '../../shared/events/timeline.js';
 import { event, now as nowMs, timeline } from './fixtures/world.js';

@@ -2,8 +2,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { en } from '../../console/texts/en.js';
+import type { Text } from '../../console/texts/form.js';
 import { ru } from '../../console/texts/ru.js';
-import { fill, type Text } from '../../console/texts/text.js';
+import { fill } from '../../console/texts/text.js';
 import { errorCatalogue } from '../../shared/errors.js';
 
 const folder = join(import.meta.dirname, '../../console');

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type ContentEntry, groupTimeline, isShown, mergeEvents } from '../../console/timeline/group.js';
+import type { ContentEntry } from '../../console/timeline/entry.js';
+import { groupTimeline, isShown, mergeEvents } from '../../console/timeline/group.js';
 import { layOutPicture, monthsUpTo, summarise, timeAt } from '../../console/timeline/picture.js';
 import { event, now as nowMs, timeline, yearPicture } from './fixtures/world.js';
 

@@ -4,7 +4,6 @@ import { type Doc, Raw, type Value } from '../bson/types.js';
 import { type Collection, namespaceOf } from '../disk/catalog.js';
 import { describe } from '../update/describe.js';
 import type { Database } from './database.js';
-import type { Session } from './sessions.js';
 
 /** What happened, as the oplog keeps it: enough to tell a change stream's reader what MongoDB would. */
 
@@ -29,7 +28,7 @@ export type Change =
 
 /** Where a change comes from, for readers who ask which transaction it was. */
 export interface Origin {
-  session: Session | null;
+  session: { readonly id: Binary } | null;
   number: bigint | null;
 }
 

@@ -2,7 +2,7 @@ import type { Collection, Index } from '../disk/catalog.js';
 import { type Found, readRecord, removeRecord, scanIndex } from '../disk/records.js';
 import { after, bracketKey, directedKey } from '../index/key.js';
 import { bracket } from '../values/compare.js';
-import { indexValuesAt } from '../values/path.js';
+import { indexValuesAt } from '../values/tuples.js';
 import { record } from './changes.js';
 import type { Database } from './database.js';
 

@@ -1,5 +1,4 @@
 import type { Doc, Value } from '../bson/types.js';
-import { tuplesOf } from './tuples.js';
 
 /** Dotted paths into documents, as queries walk them. */
 
@@ -90,7 +89,3 @@ export function distinctValuesAt(doc: Doc, path: readonly string[]): Value[] {
     value === undefined ? [] : Array.isArray(value) ? value : [value],
   );
 }
-
-/** The values under which a document stands in an index of one field; what is missing as `undefined`. */
-export const indexValuesAt = (doc: Doc, path: readonly string[]): (Value | undefined)[] =>
-  tuplesOf(doc, [pathOf(path.join('.'))], (left) => new Error(left.name)).map(([value]) => value);

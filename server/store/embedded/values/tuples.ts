@@ -1,6 +1,6 @@
 import { type Doc, Opaque, type, type Value } from '../bson/types.js';
 import { location } from '../errors.js';
-import type { Path } from './path.js';
+import { type Path, pathOf } from './path.js';
 
 /**
  * What documents are indexed and sorted under: a value for each of several paths. A document with an array on the way
@@ -146,3 +146,7 @@ function unfold(
   for (const n of through) if (next[n]! >= walk.paths[n]!.steps.length) copy[n] = mayUnfold ? item : array;
   expand(walk, item instanceof Map ? item : null, [...next], copy, inside);
 }
+
+/** The values under which a document stands in an index of one field; what is missing as `undefined`. */
+export const indexValuesAt = (doc: Doc, path: readonly string[]): (Value | undefined)[] =>
+  tuplesOf(doc, [pathOf(path.join('.'))], (left) => new Error(left.name)).map(([value]) => value);
