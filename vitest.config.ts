@@ -3,8 +3,10 @@ import { defineConfig } from 'vitest/config';
 const common = {
   // A focused test left behind would silently switch the others off.
   allowOnly: false,
-  testTimeout: 30_000,
-  hookTimeout: 30_000,
+  testTimeout: 60_000,
+  hookTimeout: 60_000,
+  // A test waits for the state itself; the guard only ends what will never come, on however slow a machine.
+  expect: { poll: { timeout: 30_000 } },
   pool: 'forks' as const,
 };
 

@@ -37,10 +37,11 @@ describe('a user agent in words', () => {
   });
 
   it('A13: 50,000 characters of a trap take no time', () => {
-    const began = performance.now();
+    const began = process.cpuUsage();
     readUserAgent(`Version/1${'.1'.repeat(25_000)}`);
     readUserAgent('Mozilla '.repeat(6_000));
-    expect(performance.now() - began).toBeLessThan(100);
+    const { user, system } = process.cpuUsage(began);
+    expect((user + system) / 1_000).toBeLessThan(100);
   });
 });
 
