@@ -155,7 +155,7 @@ export function createOracle(worldOf: () => World): Oracle {
     if (!was || was === item) return;
     const waits = notBefore.get(client) ?? new Map<string, number>();
     const { now } = worldOf().kernel;
-    const said = saidWait.get(`${item.clientId}#${item.attempt}`);
+    const said = saidWait.get(sendingOf(client, item));
     if (
       was.state === 'sending' &&
       item.state === 'waiting' &&
@@ -283,7 +283,7 @@ export function createOracle(worldOf: () => World): Oracle {
       const item = client.delivery.state.outbox.find((one) => one.clientId === clientId);
       const wait = error.details?.retryAfterMs;
       worldOf().hit(`refused: ${error.code}`);
-      if (item && typeof wait === 'number') saidWait.set(`${clientId}#${item.attempt}`, wait);
+      if (item && typeof wait === 'number') saidWait.set(sendingOf(client, item), wait);
       if (error.retry !== 'same') record({ o: 'refuse', p: client.id, m: clientId });
     },
     discards(client, clientId) {
@@ -362,6 +362,10 @@ export function createOracle(worldOf: () => World): Oracle {
     },
   };
 }
+
+/** One sending of all: a page that is loaded again counts from the beginning. */
+const sendingOf = ({ loads }: SimClient, { clientId, attempt }: Outgoing<Body>): string =>
+  `${clientId}/${loads}#${attempt}`;
 
 const isSame = (a: unknown, b: unknown): boolean => a === b || JSON.stringify(a) === JSON.stringify(b);
 

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -20,7 +20,8 @@ const piece = Math.min(1_000, schedules);
 const seeds = Array.from({ length: Math.ceil(schedules / piece) }, (_, at) => firstSeed + at);
 
 const kept = join(import.meta.dirname, 'seeds');
-const names = readdirSync(kept).filter((name) => name.endsWith('.json'));
+// A folder is not kept while it is empty.
+const names = existsSync(kept) ? readdirSync(kept).filter((name) => name.endsWith('.json')) : [];
 
 const total = { runs: 0, tasks: 0, virtualMs: 0, acknowledged: 0 };
 const hits: Record<string, number> = {};
