@@ -40,7 +40,9 @@ export function cutBytes(text: string, max: number): string {
  */
 export function readFrom(values: readonly string[]): FromReading {
   if (values.length === 0) return { name: '', address: '', problem: 'no_from' };
-  const shown = readAddresses(values)[0] ?? { name: '', address: '' };
+  const named = readAddresses(values);
+  // `Smith, Ann <ann@…>` without quotation marks is two names to a parser, and one address.
+  const shown = named.find(({ address }) => address !== '') ?? named[0] ?? { name: '', address: '' };
   if (values.length > 1) return { ...shown, problem: 'several_from' };
   const mailboxes = splitOutsideQuotes(withoutComments((values[0] ?? '').slice(0, 8_192)), ',').filter(
     (piece) => piece.trim() !== '',

@@ -4,6 +4,7 @@ import { type FileHandle, mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { limits } from '../../../shared/limits.js';
+import { beginningOf } from './unwrap.js';
 
 /**
  * Cuts a stream into letters: one, or the many of an mbox (mboxo and mboxrd), told apart by content. One letter is held
@@ -30,14 +31,30 @@ export interface RawLetter {
 }
 
 const headBytes = 256 * 1024;
-/** Enough of a line to tell what it is. */
-const lookAhead = 512;
+/** Enough to tell what a line is, and the one below it. */
+const lookAhead = 1024;
 const lf = 0x0a;
 
 /** The line above each letter of an mbox: `From somebody Mon Mar  3 10:15:00 2025`. */
-const separator =
-  /^From (?:.{0,300}\s)?(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),?\s+(?:[A-Z][a-z]{2}\s+\d{1,2}|\d{1,2}\s+[A-Z][a-z]{2})\b.{0,40}\d{1,2}:\d{2}|^From (?:-|\?\?\?@\?\?\?|MAILER[-_]DAEMON)\s/;
+const dated =
+  /^From (?:.{0,300}\s)?(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),?\s+(?:[A-Z][a-z]{2}\s+\d{1,2}|\d{1,2}\s+[A-Z][a-z]{2})\b.{0,40}\d{1,2}:\d{2}/;
+/** What some programs write instead: `From -`, `From ???@??? 123`. */
+const nameless = /^From (?:-|\?\?\?@\?\?\?|MAILER[-_]DAEMON)(?:\s|$)/;
+/** And others: an address without a time. */
+const dateless = /^From \S{1,200}@\S{1,200}\s*$/;
+const headerBelow = /^(?:[!-9;-~]{1,200}[ \t]*:|>From )/;
 
+/**
+ * Whether a letter begins below the line that this text begins with. Most programs leave a line empty before it, but not
+ * all; somebody's sentence may begin with "From", but no header stands below that.
+ */
+function isSeparator(text: string, isAfterEmpty: boolean): boolean {
+  const [line = '', below = ''] = text.split(/\r?\n/, 2);
+  if (dated.test(line) || nameless.test(line)) return isAfterEmpty || headerBelow.test(below);
+  return dateless.test(line) && isAfterEmpty && headerBelow.test(below);
+}
+
+/** The letters of a stream, one at a time: whoever takes one releases it. */
 export async function* readLetters(
   source: AsyncIterable<Uint8Array>,
   name: string,
@@ -72,10 +89,10 @@ function createSplitter(name: string) {
       if (isLineStart) {
         const first = data[at];
         const needsLook = first === 0x46 || first === 0x3e;
-        if (needsLook && !isEnd && data.length - at < lookAhead && data.indexOf(lf, at) === -1) break;
+        if (needsLook && !isEnd && data.length - at < lookAhead) break;
         if (needsLook) {
-          const line = data.toString('latin1', at, at + lookAhead).split(/\r?\n/, 1)[0] ?? '';
-          if (isAfterEmpty && separator.test(line)) {
+          const text = data.toString('latin1', at, at + lookAhead);
+          if (text.startsWith('From ') && isSeparator(text, isAfterEmpty)) {
             await letter.add(data.subarray(from, at));
             yield* finish(true);
             const end = data.indexOf(lf, at);
@@ -91,7 +108,7 @@ function createSplitter(name: string) {
             isAfterEmpty = false;
             continue;
           }
-          if (/^>+From /.test(line)) {
+          if (/^>+From /.test(text)) {
             // mboxrd: one `>` was put before each line that began so.
             await letter.add(data.subarray(from, at));
             from = at + 1;
@@ -112,6 +129,15 @@ function createSplitter(name: string) {
     rest = data.subarray(at);
   }
 
+  /** Tells by the first lines what it is: an mbox, or one letter, which stays as it came. */
+  async function* begin(data: Buffer, isEnd: boolean): AsyncGenerator<RawLetter> {
+    rest = Buffer.alloc(0);
+    const start = beginningOf(data);
+    mode = isSeparator(data.toString('latin1', start, start + lookAhead), true) ? 'mbox' : 'single';
+    if (mode === 'mbox') yield* consume(data.subarray(start), isEnd);
+    else await letter.add(data);
+  }
+
   return {
     async *push(chunk: Buffer): AsyncGenerator<RawLetter> {
       if (mode === 'single') {
@@ -119,31 +145,17 @@ function createSplitter(name: string) {
         return;
       }
       const data = rest.length > 0 ? Buffer.concat([rest, chunk]) : chunk;
-      if (mode === 'unknown') {
-        if (data.length < lookAhead) {
-          rest = data;
-          return;
-        }
-        mode = modeOf(data);
-        rest = Buffer.alloc(0);
-        if (mode === 'single') {
-          await letter.add(data);
-          return;
-        }
-      }
-      yield* consume(data, false);
+      if (mode !== 'unknown') yield* consume(data, false);
+      else if (data.length < lookAhead) rest = data;
+      else yield* begin(data, false);
     },
     async *end(): AsyncGenerator<RawLetter> {
-      if (mode === 'unknown') mode = modeOf(rest);
-      if (mode === 'single') await letter.add(rest);
-      else yield* consume(rest, true);
+      if (mode === 'unknown') yield* begin(rest, true);
+      else if (mode === 'mbox') yield* consume(rest, true);
       yield* finish(mode === 'mbox');
     },
   };
 }
-
-const modeOf = (data: Buffer): 'mbox' | 'single' =>
-  separator.test(data.toString('latin1', 0, lookAhead).split(/\r?\n/, 1)[0] ?? '') ? 'mbox' : 'single';
 
 /** Gathers a letter in memory, and in a file from the byte on from which it is too large to be read. */
 function createCollector() {

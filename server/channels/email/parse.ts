@@ -9,6 +9,7 @@ import { allOf, firstOf, type HeaderLine, readable, readHeaders, withoutComments
 import { htmlToText } from './html-text.js';
 import { repairParts } from './repair.js';
 import { type Leaf, scanStructure, type Unread } from './scan.js';
+import { unwrapped } from './unwrap.js';
 
 /** A file in a letter. */
 export interface LetterFile {
@@ -48,7 +49,8 @@ export interface Letter {
 }
 
 /** Reads a letter. Never throws: what cannot be read says so in `unread`. */
-export async function parseLetter(bytes: Uint8Array): Promise<Letter> {
+export async function parseLetter(raw: Uint8Array): Promise<Letter> {
+  const bytes = unwrapped(raw);
   const headers = readHeaders(bytes, limits.emailHeaders).lines;
   if (!looksLikeMail(headers)) return withoutContent(headers, 'not_mail');
   if (bytes.length > limits.emailBytes) return withoutContent(headers, 'too_large');
@@ -122,11 +124,20 @@ export function readMessageIds(value: string, max: number): string[] {
   return max === 1 ? list.slice(0, 1) : [...list.slice(0, 1), ...list.slice(-(max - 1))];
 }
 
-/** A time as headers write it (RFC 5322, 3.3, and what old programs wrote); undefined when it is none. */
+/**
+ * A time as headers write it (RFC 5322, 3.3, and what old programs wrote); undefined when it is none. One that names no
+ * zone is universal time (RFC 5322, 4.3), never that of the machine that reads it.
+ */
 export function readDate(value: string | undefined): Date | undefined {
   if (value === undefined) return undefined;
   const text = withoutComments(value.slice(0, 200)).replace(/\s+/g, ' ').trim();
-  for (const attempt of [text, text.replace(/ [A-Za-z]{1,5}$/, ' +0000'), text.replace(/^\w{2,9},? /, '')]) {
+  if (!/\d/.test(text)) return undefined;
+  const withZone = /(?:[+-]\d{2}:?\d{2}|[A-Za-z])$/.test(text) ? text : `${text} +0000`;
+  for (const attempt of [
+    withZone,
+    withZone.replace(/ [A-Za-z]{1,5}$/, ' +0000'),
+    withZone.replace(/^\w{2,9},? /, ''),
+  ]) {
     const date = new Date(attempt);
     const year = date.getUTCFullYear();
     if (year >= 1900 && year <= 2200) return date;

@@ -39,25 +39,23 @@ interface Layout {
   optional: number;
 }
 
+const asteriskColumns = [
+  ...(['accountcode', 'src', 'dst', 'dcontext', 'clid', 'channel', 'dstchannel', 'lastapp'] as const),
+  ...(['lastdata', 'start', 'answer', 'end', 'duration', 'billsec', 'disposition', 'amaflags'] as const),
+] as const;
 const asterisk: Layout = {
   name: 'Asterisk cdr_csv',
-  columns: [
-    ...([
-      'accountcode',
-      'src',
-      'dst',
-      'dcontext',
-      'clid',
-      'channel',
-      'dstchannel',
-      'lastapp',
-      'lastdata',
-    ] as const),
-    ...(['start', 'answer', 'end', 'duration', 'billsec', 'disposition', 'amaflags'] as const),
-    ...(['uniqueid', 'userfield'] as const),
-  ],
+  columns: [...asteriskColumns, 'uniqueid', 'userfield'],
   optional: 2,
 };
+/** With `newcdrcolumns = yes` three more stand at the end: the peer's account, the linked id, a sequence number. */
+const asteriskNew = [['uniqueid', 'userfield'] as const, ['uniqueid'] as const, [] as const].map(
+  (ids): Layout => ({
+    name: 'Asterisk cdr_csv',
+    columns: [...asteriskColumns, ...ids, 'other', 'linkedid', 'sequence'],
+    optional: 0,
+  }),
+);
 const asteriskCustom: Layout = {
   name: 'Asterisk cdr_custom',
   columns: [
@@ -75,7 +73,7 @@ const freeswitch: Layout = {
   ],
   optional: 3,
 };
-const layouts = [asterisk, asteriskCustom, freeswitch];
+const layouts = [asterisk, ...asteriskNew, asteriskCustom, freeswitch];
 
 /** Names that a header may have for a column. */
 const headerNames = new Map<string, Column>([
@@ -154,15 +152,22 @@ export function csvLegs(layout: CsvLayout, zone: Zone): (cells: readonly string[
       return broken(`${cells.length} columns where ${layout.name} has ${wanted}`);
     }
     const cell = (column: Column): string => cells[layout.columns.indexOf(column)]?.trim() ?? '';
-    const duration = seconds(cell('duration'));
-    const billed = seconds(cell('billsec'));
-    if (duration === null || billed === null) return broken('the duration is not a number of seconds');
     const instants = zone.instants(cell('start'));
     if (!instants) return broken('the start is not a time');
+    const duration = seconds(cell('duration') || secondsBetween(cell('start'), cell('end')));
+    const billed = seconds(cell('billsec') || secondsBetween(cell('answer'), cell('end')));
+    if (duration === null || billed === null) return broken('the duration is not a number of seconds');
     const start = choose(instants, duration, epochIn(cell('uniqueid')));
     if (!start) return broken('the start is not a time');
     return { leg: toLeg(cell, { place, start, duration, billed }) };
   };
+}
+
+/** What a log without a column of lengths says by its times: nothing that was not answered lasted. */
+function secondsBetween(from: string, to: string): string {
+  if (!isTime(from) || !isTime(to)) return '0';
+  const time = (text: string) => Date.parse(`${text.slice(0, 10)}T${text.slice(11, 19)}Z`);
+  return String((time(to) - time(from)) / 1_000);
 }
 
 /** Asterisk's ids begin with the second in which the call began: they know which of two doubled hours it was. */

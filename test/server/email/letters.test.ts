@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Letter } from '../../../server/channels/email/parse.js';
-import { parseLetter } from '../../../server/channels/email/parse.js';
+import { parseLetter, readDate } from '../../../server/channels/email/parse.js';
 import { safeFileName } from '../../../server/files/name.js';
 import { fixture, letter } from './fixtures.js';
 
@@ -126,6 +126,53 @@ describe('a letter', () => {
   it('says of what is none that it is none', async () => {
     for (const text of ['', 'Hello', '{"from": 1}', 'note: buy milk\n\nand bread', '\u0000\u0001\u0002']) {
       expect((await parseLetter(Buffer.from(text))).unread).toBe('not_mail');
+    }
+  });
+
+  it('is the same letter whatever a program put round it to keep it', async () => {
+    const bytes = fixture('windows-1251-8bit');
+    const bare = await parseLetter(bytes);
+    const list = '<?xml version="1.0" encoding="UTF-8"?>\n<plist version="1.0"><dict/></plist>\n';
+    const kept: Record<string, Buffer> = {
+      'byte order mark': Buffer.concat([Buffer.from('\ufeff'), bytes]),
+      'empty lines': Buffer.concat([Buffer.from('\r\n\n \n'), bytes]),
+      'carriage returns': Buffer.from(
+        bytes.toString('latin1').replaceAll('\r\n', '\n').replaceAll('\n', '\r'),
+        'latin1',
+      ),
+      'length and property list': Buffer.concat([
+        Buffer.from(`${bytes.length}      \n`),
+        bytes,
+        Buffer.from(list),
+      ]),
+    };
+    for (const [name, wrapped] of Object.entries(kept)) {
+      const { contentHash, subject, text, from } = await parseLetter(wrapped);
+      expect([subject, text.trim(), from], name).toEqual([bare.subject, bare.text.trim(), bare.from]);
+      expect(contentHash, name).toBe(bare.contentHash);
+    }
+  });
+
+  it('tells its time in the zone that it names, and without one in none of this machine', () => {
+    const zone = process.env.TZ;
+    process.env.TZ = 'Asia/Tokyo';
+    try {
+      const times = {
+        'Mon, 3 Mar 2025 10:15:00 +0300': '2025-03-03T07:15:00.000Z',
+        'Mon, 3 Mar 2025 10:15:00 +0300 (MSK)': '2025-03-03T07:15:00.000Z',
+        'Mon, 3 Mar 2025 10:15:00': '2025-03-03T10:15:00.000Z',
+        'Mon, 3 Mar 2025 10:15': '2025-03-03T10:15:00.000Z',
+        '3 Mar 25 10:15:00 GMT': '2025-03-03T10:15:00.000Z',
+        'Mon, 3 Mar 2025 10:15:00 EST': '2025-03-03T15:15:00.000Z',
+        '2025-03-03 10:15:00': '2025-03-03T10:15:00.000Z',
+        'Mon Mar  3 10:15:00 2025': '2025-03-03T10:15:00.000Z',
+      };
+      for (const [text, time] of Object.entries(times))
+        expect(readDate(text)?.toISOString(), text).toBe(time);
+      expect(readDate('some day')).toBeUndefined();
+    } finally {
+      if (zone === undefined) delete process.env.TZ;
+      else process.env.TZ = zone;
     }
   });
 

@@ -32,6 +32,41 @@ describe('a stream of letters', () => {
     expect((await parseLetter(second?.bytes ?? Buffer.alloc(0))).subject).toBe('letter 2');
   });
 
+  it('is cut at the separators of every program, and never at a sentence that begins with From', async () => {
+    const one = (subject: string, text = 'hello') =>
+      `From: nina@tidewater.example\nSubject: ${subject}\n\n${text}\n`;
+    const sentence = 'My favourite film:\n\nFrom Russia with love\nYear: 1963\n\nFrom a@b on, all is well';
+    const mailboxes: Record<string, string> = {
+      'with a zone': 'From 1825000000000000001@xxx Mon Mar 03 10:15:00 +0000 2025',
+      'with an address in words': 'From nina at tidewater.example  Mon Mar  3 10:15:00 2025',
+      'without seconds': 'From nina@tidewater.example Mon Mar  3 10:15 2025',
+      'without a name or a time': 'From -',
+      'with a stray space': 'From - ',
+      'without a sender': 'From ???@??? Mon Mar 03 10:15:00 2025',
+    };
+    for (const [name, separator] of Object.entries(mailboxes)) {
+      for (const gap of ['\n', ''])
+        for (const before of ['', '\ufeff', '\n\n']) {
+          const mbox = `${before}${['a', 'b'].map((each) => `${separator}\n${one(each, sentence)}`).join(gap)}`;
+          for (const text of [mbox, mbox.replaceAll('\n', '\r\n')]) {
+            const found = await lettersOf(Buffer.from(text));
+            const read = await Promise.all(found.map(({ bytes }) => parseLetter(bytes ?? Buffer.alloc(0))));
+            expect(
+              read.map(({ subject, text }) => [subject, text]),
+              `${name} ${JSON.stringify([gap, before])}`,
+            ).toEqual([
+              ['a', sentence],
+              ['b', sentence],
+            ]);
+          }
+        }
+    }
+    const dateless = ['a', 'b']
+      .map((each) => `From nina@tidewater.example\n${one(each, sentence)}`)
+      .join('\n');
+    expect(await lettersOf(Buffer.from(dateless))).toHaveLength(2);
+  });
+
   it('goes on after a broken one in the middle, and keeps that as it came', async () => {
     const found = await lettersOf(fixture('broken-middle.mbox'));
     const read = await Promise.all(found.map((one) => parseLetter(one.bytes ?? Buffer.alloc(0))));

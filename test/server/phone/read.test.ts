@@ -101,6 +101,46 @@ describe('reading a call log', () => {
     }
   });
 
+  it('reads the newer columns, with and without ids before them', async () => {
+    const base = asteriskLine().slice(0, 16);
+    const rows = [
+      [...base, '1770110100.7', 'note', 'peer', '1770110100.1', '12'],
+      [...base, '1770110100.7', 'peer', '1770110100.1', '12'],
+      [...base, 'peer', '1770110100.1', '12'],
+    ];
+    for (const row of rows) {
+      const { legs, broken } = await read(line(row));
+      expect(broken).toEqual([]);
+      expect(legs).toEqual([expect.objectContaining({ callId: '1770110100.1', talkSeconds: 120 })]);
+    }
+  });
+
+  it('reads a spreadsheet’s separators, and lengths from times where no column holds them', async () => {
+    const table = [
+      ['calldate', 'answer', 'end', 'clid', 'src', 'dst', 'disposition'],
+      ['2026-02-03 09:15:00', '2026-02-03 09:15:08', '2026-02-03 09:17:08', '"A; B"', '+441632960111', '200'],
+      ['2026-02-03 10:15:00', '', '2026-02-03 10:15:20', 'C', '+441632960111', '200'],
+    ];
+    table[1]?.push('ANSWERED');
+    table[2]?.push('NO ANSWER');
+    for (const separator of [',', ';', '\t']) {
+      const text = table.map((row) => row.join(separator)).join('\n');
+
+      const { legs, broken } = await read(text);
+      expect(broken, separator).toEqual([]);
+      expect(
+        legs.map(({ talkSeconds, start, end, outcome }) => [
+          talkSeconds,
+          (end.getTime() - start.getTime()) / 1_000,
+          outcome,
+        ]),
+      ).toEqual([
+        [120, 128, 'answered'],
+        [0, 20, 'missed'],
+      ]);
+    }
+  });
+
   it('names the line with a wrong number of columns and reads the others', async () => {
     const good = line(asteriskLine());
     const { legs, broken } = await read(`${good}${good}"a","b","c"\n${good}`);
