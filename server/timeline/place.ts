@@ -30,7 +30,8 @@ export interface PlacedEvent {
 export type Settled =
   | {
       event: StoredEvent;
-      isFirst: boolean /** All that this draft wrote, in order. */;
+      isFirst: boolean;
+      /** All that this draft wrote, in order. */
       placed: PlacedEvent[];
     }
   | { error: unknown };
