@@ -67,6 +67,9 @@ export interface Client extends Known {
   identify: (source: IdentitySource | undefined) => void;
   /** Nothing of the former person stays here; the next session is somebody new's. */
   restart: () => void;
+  /** The line may be dead, or somebody else's by now: a new one. */
+  reconnect: () => void;
+  /** The page is there again, or the network: looks whose browser it is by now, and connects at once. */
   wake: () => void;
   sleep: () => void;
   stop: () => void;
@@ -83,6 +86,8 @@ export function createClient(options: ClientOptions): Client {
   let { identity } = options;
   let toldTypingAt = 0;
   let hasTouched = false;
+  /** Whose things the page's storage keeps; undefined where it is denied. */
+  let keptOf: string | undefined;
 
   async function request<Name extends keyof VisitorResults>(
     name: Name,
@@ -117,10 +122,11 @@ export function createClient(options: ClientOptions): Client {
   const notices: { [Name in keyof VisitorNotices]: (notice: VisitorNotices[Name]) => void } = {
     session(session) {
       const { contactId, conversations } = session;
-      const before = readKept(inboxId).contactId;
-      // Another person than the one whose things are kept here: nothing of theirs may be shown, or sent in this name.
+      const before = client.session?.contactId ?? readKept(inboxId).contactId;
+      // Another person than the one whose things are here: nothing of theirs may be shown, or sent in this name.
       if (before !== undefined && before !== contactId) wipe();
       keep(inboxId, { token: session.token, contactId, accent: session.inbox.accent });
+      keptOf = readKept(inboxId).contactId;
       Object.assign(client, { session, conversations, isOnline: true, refusal: null });
       input({ type: 'connected' });
       for (const { id, agentReadSeq, head } of conversations) {
@@ -173,6 +179,7 @@ export function createClient(options: ClientOptions): Client {
     const { session } = client;
     // What another tab keeps of its next person is not this one's.
     if (!session || readKept(inboxId).contactId === session.contactId) forgetKept(inboxId);
+    keptOf = undefined;
     input({ type: 'wipe' });
     Object.assign(client, { session: null, conversations: [], typing: {} });
     emit('signed-out');
@@ -180,7 +187,8 @@ export function createClient(options: ClientOptions): Client {
 
   const line = options.openLine({
     auth: async () => {
-      const { token } = readKept(inboxId);
+      // Where storage is denied, this visit still stays one.
+      const token = readKept(inboxId).token ?? client.session?.token;
       const identityToken = typeof identity === 'function' ? await identity() : identity;
       return {
         protocol,
@@ -245,6 +253,9 @@ export function createClient(options: ClientOptions): Client {
     identify(source) {
       if (identity === source) return;
       identity = source;
+      client.reconnect();
+    },
+    reconnect() {
       line.sleep();
       line.wake();
     },
@@ -254,7 +265,11 @@ export function createClient(options: ClientOptions): Client {
       onChange();
       line.wake();
     },
-    wake: () => line.wake(),
+    wake() {
+      // Another tab signed out, or somebody else in, while this page was away.
+      if (keptOf !== undefined && readKept(inboxId).contactId !== keptOf) client.restart();
+      else line.wake();
+    },
     sleep: () => line.sleep(),
     stop() {
       line.stop();

@@ -1,4 +1,5 @@
 import { type Client, createClient, type Line, type LineListener } from './client.js';
+import { openLine as openLineTo } from './line.js';
 import { ThreadlinePanel } from './panel-element.js';
 import {
   type IdentitySource,
@@ -11,14 +12,12 @@ import {
 import { outboxStorage } from './storage.js';
 import { loadTexts } from './texts/text.js';
 import { readTouch } from './touch.js';
-import { openWire } from './wire.js';
 
 /** Puts the panel into the shell. Nothing is connected before it is first opened. */
 export function mount(
   lent: Lent,
   /** The tests hand in a line of their own; the product connects to where the script came from. */
-  openLine: (listener: LineListener) => Line = (listener) =>
-    openWire({ ...listener, url: lent.base.replace(/^http/, 'ws'), namespace: '/visitor' }),
+  openLine: (listener: LineListener) => Line = (listener) => openLineTo(lent.base, listener),
 ): PanelHandle {
   if (!customElements.get('threadline-panel')) customElements.define('threadline-panel', ThreadlinePanel);
   const panel = new ThreadlinePanel();
@@ -108,6 +107,8 @@ export function mount(
   addEventListener('pagehide', () => client?.sleep(), { signal });
   addEventListener('pageshow', wake, { signal });
   addEventListener('online', wake, { signal });
+  // A socket may take most of a minute to see it.
+  addEventListener('offline', () => client?.reconnect(), { signal });
   document.addEventListener(
     'visibilitychange',
     () => {
@@ -116,11 +117,11 @@ export function mount(
     },
     { signal },
   );
-  // Another tab of this browser signed out while this one was offline.
+  // Another tab of this browser signed out.
   addEventListener(
     'storage',
     ({ key, newValue }) => {
-      if (key === storageKey(inboxId) && newValue === null && client?.session) client.restart();
+      if (key === storageKey(inboxId) && newValue === null) wake();
     },
     { signal },
   );

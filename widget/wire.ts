@@ -10,8 +10,12 @@ export interface WireOptions {
   namespace: string;
   /** Asked at each connect. */
   auth: () => Promise<object>;
+  /** The server's first word came: nobody on the way holds WebSocket back. */
+  onReached?: () => void;
   /** The namespace accepted us; `notice` follows. */
   onOpen?: () => void;
+  /** Two attempts in a row came to nothing, or one hangs: somebody on the way may hold WebSocket back. */
+  onStuck?: () => void;
   onClose: () => void;
   onNotice: (name: string, data: never) => void;
   /** The handshake was refused. @returns whether to try again */
@@ -31,18 +35,22 @@ export interface Wire {
 }
 
 const answerWithinMs = 15_000;
+/** An attempt without a word of the server's for so long hangs. It goes on: the network may only be slow. */
+const hangsAfterMs = 4_000;
 const longestPauseMs = 30_000;
 
 export function openWire(options: WireOptions): Wire {
   const { namespace, random = Math.random, makeSocket = (url) => new WebSocket(url) } = options;
   const prefix = `${namespace},`;
   let socket: WebSocket | null = null;
+  let isReached = false;
   let isOpen = false;
   let isStopped = false;
   let failures = 0;
   let nextAck = 0;
   let pauseTimer: ReturnType<typeof setTimeout> | undefined;
   let silenceTimer: ReturnType<typeof setTimeout> | undefined;
+  let stuckTimer: ReturnType<typeof setTimeout> | undefined;
   /** Longer silence than this means that the connection is dead, whatever the socket says. */
   let silenceMs = 45_000;
   const waiting = new Map<number, { resolve: (answer: unknown) => void; reject: (error: Error) => void }>();
@@ -57,7 +65,9 @@ export function openWire(options: WireOptions): Wire {
     if (isStopped || socket) return;
     const made = makeSocket(`${options.url}socket.io/?EIO=4&transport=websocket`);
     socket = made;
+    isReached = false;
     hearSilence();
+    stuckTimer = setTimeout(() => options.onStuck?.(), hangsAfterMs);
     made.onmessage = ({ data }) => {
       if (socket !== made || typeof data !== 'string') return;
       hearSilence();
@@ -76,6 +86,9 @@ export function openWire(options: WireOptions): Wire {
       );
       silenceMs = pingInterval + pingTimeout;
       hearSilence();
+      isReached = true;
+      clearTimeout(stuckTimer);
+      options.onReached?.();
       options.auth().then(
         (auth) => socket === from && from.send(`40${prefix}${JSON.stringify(auth)}`),
         () => socket === from && drop(true),
@@ -118,6 +131,7 @@ export function openWire(options: WireOptions): Wire {
     const old = socket;
     socket = null;
     clearTimeout(silenceTimer);
+    clearTimeout(stuckTimer);
     clearTimeout(pauseTimer);
     if (old) {
       old.onclose = null;
@@ -132,6 +146,7 @@ export function openWire(options: WireOptions): Wire {
     if (!isComingBack || isStopped) return;
     pauseTimer = setTimeout(connect, atLeastMs + random() * Math.min(longestPauseMs, 1_000 * 2 ** failures));
     failures += 1;
+    if (failures > 1 && !isReached) options.onStuck?.();
   }
 
   connect();

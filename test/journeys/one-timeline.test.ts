@@ -1,4 +1,3 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { demoSignInLink } from '../../server/http/demo/session.js';
 import type { ContactList, TimelinePage } from '../../shared/api.js';
 import { openBrowser, openPage, picture } from './browser.js';
-import { type ServerProcess, startServer } from './server.js';
+import { type ServerProcess, type StoreProcess, startServer, startStore } from './server.js';
 
 /**
  * The main job, as its users do it: a visitor writes, their letters and calls are brought in, an agent sees one
@@ -52,32 +51,6 @@ const letters = [
 const call =
   '"","+447700900341","200","from-trunk","""Daniel"" <+447700900341>","PJSIP/trunk-1","PJSIP/200-2","Dial","PJSIP/200,30","2026-11-20 17:30:00","2026-11-20 17:30:12","2026-11-20 17:34:24","264","252","ANSWERED","DOCUMENTATION","1763659800.1",""\n';
 
-/** The embedded store in a process of its own, as `threadline store serve` runs it. */
-async function startStore(): Promise<{ uri: string; stop(): Promise<void> }> {
-  const dataDir = mkdtempSync(join(tmpdir(), 'threadline-apart-'));
-  const child: ChildProcess = spawn(process.execPath, ['bin/threadline.js', 'store', 'serve'], {
-    cwd: join(import.meta.dirname, '../..'),
-    env: { ...process.env, DATA_DIR: dataDir },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const uri = await new Promise<string>((resolve, reject) => {
-    child.once('exit', (code) => reject(new Error(`the store ended with ${code}`)));
-    child.stdout?.on('data', (chunk: Buffer) => {
-      const found = /MONGODB_URI=(\S+)/.exec(chunk.toString())?.[1];
-      if (found) resolve(found);
-    });
-  });
-  return {
-    uri,
-    async stop() {
-      const ended = new Promise((resolve) => child.once('exit', resolve));
-      child.kill('SIGTERM');
-      await ended;
-      rmSync(dataDir, { recursive: true, force: true });
-    },
-  };
-}
-
 const named = process.env.MONGODB_URI;
 const places = named
   ? ['the replica set that MONGODB_URI names']
@@ -86,7 +59,7 @@ const places = named
 describe.each(places)('one timeline, on %s', (place) => {
   let browser: Browser;
   let server: ServerProcess;
-  let store: Awaited<ReturnType<typeof startStore>> | null = null;
+  let store: StoreProcess | null = null;
   let files: string;
   let agent: Page;
   let visitor: Page;

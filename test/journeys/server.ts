@@ -124,3 +124,36 @@ export async function startServer(env: Record<string, string> = {}): Promise<Ser
   };
   return server;
 }
+
+export interface StoreProcess {
+  /** What servers name it by, as `MONGODB_URI`. */
+  uri: string;
+  /** Stops it and removes its data. */
+  stop(): Promise<void>;
+}
+
+/** The embedded store in a process of its own, as `threadline store serve` runs it. */
+export async function startStore(): Promise<StoreProcess> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'threadline-apart-'));
+  const child: ChildProcess = spawn(process.execPath, ['bin/threadline.js', 'store', 'serve'], {
+    cwd: root,
+    env: { ...process.env, DATA_DIR: dataDir },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const uri = await new Promise<string>((resolve, reject) => {
+    child.once('exit', (code) => reject(new Error(`the store ended with ${code}`)));
+    child.stdout?.on('data', (chunk: Buffer) => {
+      const found = /MONGODB_URI=(\S+)/.exec(chunk.toString())?.[1];
+      if (found) resolve(found);
+    });
+  });
+  return {
+    uri,
+    async stop() {
+      const ended = new Promise((resolve) => child.once('exit', resolve));
+      child.kill('SIGTERM');
+      await ended;
+      rmSync(dataDir, { recursive: true, force: true });
+    },
+  };
+}

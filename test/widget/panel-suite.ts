@@ -477,6 +477,22 @@ export function testPanel(name: string, mounted: typeof mountOfSources): void {
         await until(() => root.querySelector('textarea'));
       });
 
+      it('W8: back from the back-forward cache, shows nothing of who was there before', async () => {
+        const { line, shell, root } = await put(fakeLine(talk()));
+        await until(() => texts('.m').length === 2);
+        dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }));
+        // Meanwhile somebody else signed in, in another tab.
+        const kept = JSON.stringify({ token: 'other', contactId: 'contact-2' });
+        localStorage.setItem(`threadline:${shell.inboxId}`, kept);
+        line.events.length = 0;
+        line.session = { ...line.session, contactId: 'contact-2', token: 'other', conversations: [] };
+        dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }));
+        await Promise.resolve();
+        equal([texts('.m').length, root.textContent?.includes('E-07')], [0, false]);
+        await until(() => texts('.big').length === 1);
+        equal(localStorage.getItem(`threadline:${shell.inboxId}`)?.includes('other'), true);
+      });
+
       it('shows the next person nothing of the one who signed out, in this tab or another', async () => {
         const { line, shell, root } = await put(fakeLine(talk()));
         await until(() => texts('.m').length === 2);

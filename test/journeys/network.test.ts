@@ -1,0 +1,237 @@
+import type { Browser, Page } from 'puppeteer-core';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { ConversationList } from '../../shared/api.js';
+import type { EventPage } from '../../shared/events/timeline.js';
+import { openBrowser, openPage } from './browser.js';
+import { type Middlebox, openMiddlebox } from './middlebox.js';
+import { type ServerProcess, type StoreProcess, startServer, startStore } from './server.js';
+
+/**
+ * The chat on networks as they are: two server processes on one store behind a balancer that takes turns, with a
+ * middlebox in it that refuses WebSocket, lets it hang, or cuts. Real Chromium; whatever is said stands there once.
+ */
+
+let store: StoreProcess;
+const servers: ServerProcess[] = [];
+let middlebox: Middlebox;
+let browser: Browser;
+let accessToken = '';
+let workspaceId = '';
+
+let asks = 0;
+/** A request of an agent's, past the middlebox; each goes to the other process than the one before. */
+async function api<Answer>(path: string, body?: object): Promise<Answer> {
+  const answer = await fetch(`${servers[asks++ % servers.length]?.url}${path}`, {
+    method: body ? 'POST' : 'GET',
+    headers: {
+      ...(accessToken && { authorization: `Bearer ${accessToken}` }),
+      ...(body && { 'content-type': 'application/json', origin: middlebox.url }),
+    },
+    ...(body && { body: JSON.stringify(body) }),
+  });
+  if (!answer.ok) throw new Error(`${path} answered ${answer.status} ${await answer.text()}`);
+  return answer.json() as Promise<Answer>;
+}
+
+beforeAll(async () => {
+  const ports: number[] = [];
+  middlebox = await openMiddlebox(ports);
+  store = await startStore();
+  const env = {
+    MONGODB_URI: store.uri,
+    SECRET_KEY: 'a secret of these tests and of nothing else 1234',
+    PUBLIC_URL: middlebox.url,
+  };
+  // One after the other: the first makes the workspace.
+  for (let number = 0; number < 2; number += 1) {
+    const server = await startServer(env);
+    servers.push(server);
+    ports.push(Number(new URL(server.url).port));
+  }
+  const owner = { name: 'Anna Weber', email: 'anna@kestrel.example', password: 'correct horse battery' };
+  const token = servers[0]?.setupToken();
+  ({ accessToken } = await api<{ accessToken: string }>('/api/setup', {
+    ...owner,
+    token,
+    workspace: 'Kestrel Cycles',
+  }));
+  const me = await api<{ workspaces: { id: string }[] }>('/api/me');
+  workspaceId = me.workspaces[0]?.id ?? '';
+  const inboxId = /data-inbox="([^"]+)"/.exec(await (await fetch(`${middlebox.url}/demo`)).text())?.[1];
+  const snippet = `<script src="${middlebox.url}/threadline.js" data-inbox="${inboxId}" async></script>`;
+  middlebox.pages['/shop'] = `<!doctype html><title>Shop</title><p>Bikes.</p>${snippet}`;
+  middlebox.pages['/cart'] = '<!doctype html><title>Cart</title><p>Nothing in it.</p>';
+  browser = await openBrowser();
+}, 120_000);
+
+afterEach(() => {
+  Object.assign(middlebox, { upgrades: 'pass', cutAfterMs: Number.POSITIVE_INFINITY });
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await Promise.all(servers.map((server) => server.remove()));
+  await store?.stop();
+  await middlebox?.close();
+});
+
+const until = (page: Page, what: string): Promise<unknown> =>
+  page.waitForFunction(
+    `(() => { const host = document.querySelector('threadline-widget')?.shadowRoot;
+      const root = host?.querySelector('threadline-panel')?.shadowRoot;
+      const launcher = host?.querySelector('button'); return ${what}; })()`,
+    { timeout: 30_000, polling: 50 },
+  );
+
+async function openChat(page: Page): Promise<void> {
+  await until(page, 'launcher');
+  await page.evaluate(() =>
+    document.querySelector('threadline-widget')?.shadowRoot?.querySelector('button')?.click(),
+  );
+  await until(page, `root?.querySelector('textarea')`);
+}
+
+/** Writes and goes on at once, as people do. */
+async function write(page: Page, text: string): Promise<void> {
+  await page.evaluate(() =>
+    document
+      .querySelector('threadline-widget')
+      ?.shadowRoot?.querySelector('threadline-panel')
+      ?.shadowRoot?.querySelector('textarea')
+      ?.focus(),
+  );
+  await page.keyboard.type(text);
+  await page.keyboard.press('Enter');
+}
+
+/** All that stands in the chat, in its order. */
+const shown = (page: Page): Promise<string[]> =>
+  page.evaluate(() => {
+    const root = document
+      .querySelector('threadline-widget')
+      ?.shadowRoot?.querySelector('threadline-panel')?.shadowRoot;
+    return [...(root?.querySelectorAll('.m .b') ?? [])].map((one) => (one.textContent ?? '').trim());
+  });
+
+/** Waits until the chat shows exactly this, all of it arrived. */
+async function showsAll(page: Page, texts: readonly string[]): Promise<void> {
+  const last = `${texts.length} && !root.querySelector('.waiting, .bar')`;
+  await until(page, `root?.querySelectorAll('.m .b').length === ${last}`);
+  expect(await shown(page)).toEqual(texts);
+}
+
+/** What the server keeps of the conversation that holds this text. */
+async function kept(text: string): Promise<{ id: string; texts: string[] }> {
+  const { rows } = await api<ConversationList>(`/api/workspaces/${workspaceId}/conversations?view=all`);
+  for (const { id } of rows) {
+    const path = `/api/workspaces/${workspaceId}/conversations/${id}/events?after=0`;
+    const { events } = await api<EventPage>(path);
+    const texts = events.flatMap((event) => (event.kind === 'message' ? [event.body?.text ?? ''] : []));
+    if (texts.includes(text)) return { id, texts };
+  }
+  throw new Error(`no conversation holds ${text}`);
+}
+
+let answers = 0;
+const answer = (conversationId: string, text: string): Promise<unknown> =>
+  api(`/api/workspaces/${workspaceId}/conversations/${conversationId}/events`, {
+    clientId: `answer-number-${++answers}`,
+    conversationId,
+    mode: 'reply',
+    text,
+    attachments: [],
+    waitedMs: 0,
+  });
+
+async function visit(): Promise<{ page: Page; close(): Promise<void> }> {
+  const { page, close } = await openPage(browser, { width: 1_280, height: 800 });
+  await page.goto(`${middlebox.url}/shop`);
+  await openChat(page);
+  return { page, close };
+}
+
+describe('where WebSocket is refused, over two processes in turns', () => {
+  it('a visitor and an agent chat, the page is loaded again, and each word stands there once, in order', async () => {
+    middlebox.upgrades = 'refuse';
+    const { page, close } = await visit();
+    const first = middlebox.asked.length;
+    await write(page, 'The motor cuts out.');
+    await write(page, 'On climbs, mostly.');
+    await write(page, 'What can I do?');
+    const said = ['The motor cuts out.', 'On climbs, mostly.', 'What can I do?'];
+    await showsAll(page, said);
+    const { id } = await kept('What can I do?');
+    await answer(id, 'Is there an error code?');
+    await answer(id, 'It stands on the display.');
+    said.push('Is there an error code?', 'It stands on the display.');
+    await showsAll(page, said);
+    await write(page, 'E-07.');
+    await page.reload();
+    await openChat(page);
+    said.push('E-07.');
+    await showsAll(page, said);
+    await answer(id, 'That is the speed sensor.');
+    said.push('That is the speed sensor.');
+    await showsAll(page, said);
+    expect((await kept('E-07.')).texts).toEqual(said);
+    // It was HTTP, and both processes took part.
+    expect(middlebox.sockets()).toBe(0);
+    const posts = middlebox.asked.slice(first).filter(({ path }) => path.startsWith('/v1/visitor/requests/'));
+    expect(new Set(posts.map(({ server }) => server)).size).toBe(2);
+    await close();
+  });
+
+  it('goes back to WebSocket when that gets through, in the same conversation', async () => {
+    middlebox.upgrades = 'refuse';
+    const { page, close } = await visit();
+    await write(page, 'By post.');
+    await showsAll(page, ['By post.']);
+    middlebox.upgrades = 'pass';
+    await page.evaluate(() => window.dispatchEvent(new Event('online')));
+    await expect.poll(() => middlebox.sockets(), { timeout: 30_000 }).toBe(1);
+    await write(page, 'By socket.');
+    await answer((await kept('By post.')).id, 'Heard both.');
+    await showsAll(page, ['By post.', 'By socket.', 'Heard both.']);
+    await close();
+  });
+});
+
+describe('S13: behind a middlebox', () => {
+  it.each(['pass', 'hang'] as const)(
+    'that cuts every connection early, upgrades "%s": all that is said arrives once, in order',
+    async (upgrades) => {
+      Object.assign(middlebox, { upgrades, cutAfterMs: 700 });
+      const { page, close } = await visit();
+      const said = ['one', 'two', 'three', 'four'].map((word) => `${word} ${upgrades}`);
+      for (const text of said) {
+        const cuts = middlebox.cuts;
+        await write(page, text);
+        // Each is written on another connection than the one before.
+        await expect.poll(() => middlebox.cuts, { timeout: 30_000 }).toBeGreaterThan(cuts);
+      }
+      await expect.poll(() => kept(said[3] ?? '').catch(() => null), { timeout: 30_000 }).not.toBeNull();
+      const { id } = await kept(said[3] ?? '');
+      await answer(id, `answer ${upgrades}`);
+      said.push(`answer ${upgrades}`);
+      middlebox.cutAfterMs = Number.POSITIVE_INFINITY;
+      await showsAll(page, said);
+      expect((await kept(`answer ${upgrades}`)).texts).toEqual(said);
+      await close();
+    },
+  );
+
+  it('that lets nothing through says so, keeps what is written, and sends it when something does', async () => {
+    const { page, close } = await visit();
+    await write(page, 'Before the tunnel.');
+    await showsAll(page, ['Before the tunnel.']);
+    middlebox.cutAfterMs = 0;
+    middlebox.cut();
+    await until(page, `root.querySelector('.bar')?.textContent.includes('No connection.')`);
+    await write(page, 'In the tunnel.');
+    await until(page, `root.querySelectorAll('.waiting').length === 1`);
+    middlebox.cutAfterMs = Number.POSITIVE_INFINITY;
+    await page.evaluate(() => window.dispatchEvent(new Event('online')));
+    await showsAll(page, ['Before the tunnel.', 'In the tunnel.']);
+    await close();
+  });
+});
