@@ -1,5 +1,4 @@
 import type { Server } from 'node:http';
-import { Redis } from 'ioredis';
 import mongoose from 'mongoose';
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import { AppError } from '../shared/errors.js';
@@ -18,6 +17,7 @@ import { startJobs } from './jobs/queue.js';
 import { log } from './log.js';
 import { followEvents } from './realtime/follow.js';
 import { createRealtime } from './realtime/server.js';
+import { openRedis } from './redis.js';
 import { openStore } from './store/connect.js';
 import { ensureIndexes } from './store/indexes.js';
 import { appendsSettled } from './timeline/append.js';
@@ -54,11 +54,11 @@ export async function startApp(given: Config): Promise<App> {
     const port = await listen(http, given);
     closers.unshift(() => closeServer(http));
     const config = withPort(given, port);
-    const { redis, closeRedis } = openRedis(config);
-    closers.push(closeRedis);
+    const redis = config.redisUrl === undefined ? null : openRedis(config.redisUrl);
+    closers.push(async () => redis?.close());
 
     let isReady = false;
-    const rates = config.limits === 'off' ? noRates : visitorRates(redis);
+    const rates = config.limits === 'off' ? noRates : visitorRates(redis?.client ?? null);
     const reply: ReplyPorts = {
       emailDraft: (scope, conversation, agentReply) => emailDraft(scope, conversation, agentReply, config),
     };
@@ -69,6 +69,7 @@ export async function startApp(given: Config): Promise<App> {
       rates,
       countAgentRequest: config.limits === 'off' ? async () => {} : agentRequests(),
       reply,
+      redis,
     });
     closers.unshift(() => realtime.close());
     const follower = followEvents({
@@ -78,7 +79,7 @@ export async function startApp(given: Config): Promise<App> {
     const version = productVersion();
     const answer = createHttpApp({
       config,
-      throttle: throttle(redis),
+      throttle: throttle(redis?.client ?? null),
       health: { version, store: store.kind, isReady: () => isReady, storeAnswers },
       chat: {
         secretKey: config.secretKey,
@@ -88,7 +89,8 @@ export async function startApp(given: Config): Promise<App> {
       },
       console: {
         visitOf: realtime.visitOf,
-        isOnline: (workspaceId, contactIds) => realtime.visitOf(workspaceId, contactIds) !== null,
+        isOnline: async (workspaceId, contactIds) =>
+          (await realtime.visitOf(workspaceId, contactIds)) !== null,
         isEmailConfigured: () => config.smtpUrl !== undefined,
         ...reply,
       },
@@ -141,13 +143,6 @@ async function closeServer(http: Server): Promise<void> {
   await closed;
   clearTimeout(timer);
   await appendsSettled();
-}
-
-function openRedis({ redisUrl }: Config): { redis: Redis | null; closeRedis: () => Promise<void> } {
-  if (redisUrl === undefined) return { redis: null, closeRedis: async () => {} };
-  const redis = new Redis(redisUrl, { maxRetriesPerRequest: 1, enableOfflineQueue: false });
-  redis.on('error', (error: Error) => log.warn({ err: error }, 'Redis does not answer'));
-  return { redis, closeRedis: async () => redis.disconnect() };
 }
 
 /** One console asks far less; a script that runs wild is slowed before it slows others. */

@@ -100,7 +100,8 @@ export const variables = {
   REDIS_URL: {
     schema: v.optional(urlOf(['redis:', 'rediss:'], 'a redis:// or rediss:// address')),
     defaultText: 'none: one process',
-    description: 'Redis, for the rate limits that several processes share.',
+    description:
+      'Redis, through which several processes speak: live events, typing, presence, shared rate limits.',
     secret: 'password',
   },
   SMTP_URL: {

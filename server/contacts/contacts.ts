@@ -39,12 +39,12 @@ export async function contactDetail(
   scope: Pick<Scope, 'workspaceId'>,
   contactId: string,
   agentId: string,
-  visitOf: (contactIds: readonly string[]) => Visit | null = () => null,
+  visitOf: (contactIds: readonly string[]) => Promise<Visit | null> = async () => null,
 ): Promise<ContactDetail> {
   const { workspaceId } = scope;
   const group = await groupOf(scope, contactId);
   const inGroup = { workspaceId, contactId: { $in: group.memberIds } };
-  const [faces, identities, claims, merges, suggestions, since, firstTouch, conversations] =
+  const [faces, identities, claims, merges, suggestions, since, firstTouch, conversations, visit] =
     await Promise.all([
       facesOf(scope, [group.head._id]),
       IdentityModel.find({ ...inGroup, type: { $ne: 'visitor' } })
@@ -57,6 +57,7 @@ export async function contactDetail(
       firstEntry(scope, group),
       firstTouchOf(scope, group),
       conversationsOf(scope, group.memberIds),
+      visitOf(group.memberIds),
     ]);
   const proved = new Set(identities.map((row) => `${row.type}:${row.value}`));
   return {
@@ -84,7 +85,7 @@ export async function contactDetail(
       })),
     merges,
     suggestions,
-    visit: visitOf(group.memberIds),
+    visit,
     blocked: group.members.some((member) => member.blocked),
     since: since?.toISOString() ?? null,
     firstTouch,

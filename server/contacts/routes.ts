@@ -20,7 +20,7 @@ import { dismissSuggestion } from './suggestions.js';
 
 export interface ContactPorts {
   /** What the group's browsers say of themselves now: known to whoever holds their sockets. */
-  visitOf: (workspaceId: string, contactIds: readonly string[]) => Visit | null;
+  visitOf: (workspaceId: string, contactIds: readonly string[]) => Promise<Visit | null>;
 }
 
 const Range = v.strictObject({ from: Time, to: Time });

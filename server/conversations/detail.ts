@@ -11,7 +11,7 @@ import { toRows } from './rows.js';
 
 /** What only the composition root knows: whose sockets are open, and whether mail can leave. */
 export interface DetailPorts {
-  isOnline: (workspaceId: string, contactIds: readonly string[]) => boolean;
+  isOnline: (workspaceId: string, contactIds: readonly string[]) => Promise<boolean>;
   isEmailConfigured: () => boolean;
 }
 
@@ -42,7 +42,7 @@ async function replyOf(
   if (conversation.channel === 'phone') return { reply: { by: 'none', reason: 'phone' } };
   if (conversation.channel === 'chat') {
     const { memberIds } = await groupOf(scope, conversation.contactId);
-    return { reply: { by: 'chat', online: ports.isOnline(scope.workspaceId, memberIds) } };
+    return { reply: { by: 'chat', online: await ports.isOnline(scope.workspaceId, memberIds) } };
   }
   const letter = await answeredLetter(scope, conversation._id);
   const to = letter ? (letter.replyTo ?? letter.from).address : '';

@@ -16,6 +16,8 @@ import type { AgentSocket } from './sockets.js';
 export interface LiveAgents {
   typing(socket: AgentSocket, conversationId: string, typing: boolean): Promise<void>;
   view(socket: AgentSocket, conversationId: string | null, active: boolean): Promise<void>;
+  came(socket: AgentSocket): void;
+  left(socket: AgentSocket): void;
 }
 
 export interface AgentRequestDeps {

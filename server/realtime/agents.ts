@@ -4,9 +4,7 @@ import { readMe } from '../agents/me.js';
 import { membership } from '../agents/membership.js';
 import { endedAmong, verifyAccessToken } from '../agents/sessions.js';
 import { checkProtocol } from '../channels/chat/session.js';
-import { log } from '../log.js';
 import { type AgentRequestDeps, answerAgent } from './agent-requests.js';
-import type { AvailabilityBoard } from './availability.js';
 import { serveRequests } from './dispatch.js';
 import { admitEach, readAuth } from './handshake.js';
 import { rooms } from './rooms.js';
@@ -16,7 +14,6 @@ import type { AgentData, AgentNamespace, AgentSocket } from './sockets.js';
 export interface AgentNamespaceDeps extends AgentRequestDeps {
   secretKey: string;
   publicUrl: () => string;
-  availability: AvailabilityBoard;
 }
 
 /** Agents' sockets: one console window each, in the rooms of the workspace of its handshake. */
@@ -26,7 +23,6 @@ export function serveAgents(nsp: AgentNamespace, deps: AgentNamespaceDeps): void
   });
 
   nsp.on('connection', (socket) => {
-    const { workspaceId } = socket.data;
     joinRooms(socket);
     boundReader(socket, () => {
       joinRooms(socket);
@@ -34,13 +30,8 @@ export function serveAgents(nsp: AgentNamespace, deps: AgentNamespaceDeps): void
       socket.emit('reconnect', { afterMs: Math.round(Math.random() * 1_000) });
     });
     serveRequests(socket, (name, body) => answerAgent(deps, socket, name, body));
-    deps.availability.changed(workspaceId);
-    socket.on('disconnecting', () => {
-      deps.live
-        .view(socket, null, false)
-        .catch((error: unknown) => log.warn({ err: error }, 'a view was not ended'));
-    });
-    socket.on('disconnect', () => deps.availability.left(workspaceId));
+    deps.live.came(socket);
+    socket.on('disconnect', () => deps.live.left(socket));
     socket.emit('ready', { protocol: protocolNumber });
   });
 }
@@ -63,12 +54,11 @@ const isOwn = (origin: string, host: string | undefined, publicUrl: string): boo
   origin === publicUrl || origin === `http://${host}` || origin === `https://${host}`;
 
 function joinRooms(socket: AgentSocket): void {
-  const { workspaceId, agentId, sessionId, viewing } = socket.data;
+  const { workspaceId, agentId, sessionId } = socket.data;
   void socket.join([
     rooms.workspace(workspaceId),
     rooms.agent(workspaceId, agentId),
     rooms.session(sessionId),
-    ...(viewing === null ? [] : [rooms.viewers(workspaceId, viewing)]),
   ]);
 }
 

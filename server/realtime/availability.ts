@@ -2,10 +2,14 @@ import type { Availability } from '../../shared/protocol.js';
 import { availableAgents } from '../agents/members.js';
 import { log } from '../log.js';
 import { systemScope } from '../workspaces/scope.js';
+import type { Desks } from './desks.js';
 import { rooms } from './rooms.js';
-import type { AgentNamespace, VisitorNamespace } from './sockets.js';
+import type { VisitorNamespace } from './sockets.js';
 
-/** Who is there to answer: agents who say that they are available and whose console is open. */
+/**
+ * Who is there to answer: agents who say that they are available and whose console is open, at whichever process. Each
+ * process tells its own visitors.
+ */
 export interface AvailabilityBoard {
   of(workspaceId: string): Promise<Availability>;
   /** Looks again soon and tells visitors when it is another. */
@@ -18,13 +22,12 @@ export interface AvailabilityBoard {
 const keepMs = 5_000;
 const reloadMs = 10_000;
 
-export function availabilityBoard(agents: AgentNamespace, visitors: VisitorNamespace): AvailabilityBoard {
+export function availabilityBoard(desks: Pick<Desks, 'of'>, visitors: VisitorNamespace): AvailabilityBoard {
   const kept = new Map<string, { availability: Availability; until: number }>();
   const timers = new Set<NodeJS.Timeout>();
 
   async function look(workspaceId: string): Promise<Availability> {
-    const sockets = await agents.in(rooms.workspace(workspaceId)).fetchSockets();
-    const here = new Set(sockets.map((socket) => socket.data.agentId));
+    const here = new Set(desks.of(workspaceId).map(({ agentId }) => agentId));
     const available = here.size === 0 ? [] : await availableAgents(systemScope(workspaceId));
     const list = available.filter(({ id }) => here.has(id)).slice(0, 20);
     return { online: list.length > 0, agents: list };
@@ -32,10 +35,15 @@ export function availabilityBoard(agents: AgentNamespace, visitors: VisitorNames
 
   async function lookAndTell(workspaceId: string): Promise<void> {
     const before = kept.get(workspaceId)?.availability;
+    // Nobody here is to be told: whoever comes is told how it stands then.
+    if (!visitors.adapter.rooms.has(rooms.visitors(workspaceId))) {
+      kept.delete(workspaceId);
+      return;
+    }
     const availability = await look(workspaceId);
     kept.set(workspaceId, { availability, until: performance.now() + keepMs });
     if (JSON.stringify(before) === JSON.stringify(availability)) return;
-    visitors.to(rooms.visitors(workspaceId)).emit('availability', availability);
+    visitors.local.to(rooms.visitors(workspaceId)).emit('availability', availability);
   }
 
   function later(workspaceId: string, afterMs: number): void {

@@ -16,8 +16,9 @@ export interface FanOutDeps {
 }
 
 /**
- * Takes what this process publishes after each commit to the sockets that may see it. All of it is a hint: who misses
- * one sees it by `previousSeq` and reads on from its cursor. Returns what ends it.
+ * Takes what was published, here or at another process, to the sockets of this process that may see it: each process
+ * tells its own, so that none is told twice, whichever way the word came. All of it is a hint: who misses one sees it by
+ * `previousSeq` and reads on from its cursor. Returns what ends it.
  */
 export function fanOut(deps: FanOutDeps): () => void {
   const { agents, visitors } = deps;
@@ -33,10 +34,10 @@ export function fanOut(deps: FanOutDeps): () => void {
 
   function tellEvent(published: Published): void {
     const { workspaceId, event, conversation, previous, visibleToVisitor } = published;
-    agents.to(rooms.workspace(workspaceId)).emit('event', event);
+    agents.local.to(rooms.workspace(workspaceId)).emit('event', event);
     if (conversation) rows.changed(conversation);
     if (visibleToVisitor && conversation?.channel === 'chat' && previous.visitor !== null) {
-      visitors
+      visitors.local
         .to(rooms.contact(workspaceId, conversation.inboxId, conversation.contactId))
         .emit('event', forAudience(event, 'visitor', previous.visitor));
     }
@@ -50,13 +51,17 @@ export function fanOut(deps: FanOutDeps): () => void {
   async function tellRead(notice: Extract<Notice, { type: 'read' }>): Promise<void> {
     const { workspaceId, conversationId, reader, seq } = notice;
     if (reader.type === 'contact') {
-      agents.to(rooms.workspace(workspaceId)).emit('read', { conversationId, seq });
+      agents.local.to(rooms.workspace(workspaceId)).emit('read', { conversationId, seq });
       return;
     }
+    const isAnyoneHere =
+      agents.adapter.rooms.has(rooms.agent(workspaceId, reader.id)) ||
+      visitors.adapter.rooms.has(rooms.visitors(workspaceId));
+    if (!isAnyoneHere) return;
     const conversation = await getConversation({ workspaceId }, conversationId);
     await rows.readBy(conversation, reader.id);
     if (conversation.channel !== 'chat') return;
-    visitors
+    visitors.local
       .to(rooms.contact(workspaceId, conversation.inboxId, conversation.contactId))
       .emit('read', { conversationId, seq });
   }
@@ -66,17 +71,17 @@ export function fanOut(deps: FanOutDeps): () => void {
     if (notice.type === 'read') {
       tellRead(notice).catch((error: unknown) => log.warn({ err: error }, 'a read mark was not told'));
     } else if (notice.type === 'contact') {
-      agents.to(rooms.workspace(notice.workspaceId)).emit('contact', { contactId: notice.contactId });
+      agents.local.to(rooms.workspace(notice.workspaceId)).emit('contact', { contactId: notice.contactId });
       refresh(notice.workspaceId, [notice.contactId]);
     } else if (notice.type === 'agent') {
       const { agentId: id, availability } = notice;
-      agents.to(rooms.workspace(notice.workspaceId)).emit('agent', { id, availability });
+      agents.local.to(rooms.workspace(notice.workspaceId)).emit('agent', { id, availability });
       deps.availability.changed(notice.workspaceId);
     } else if (notice.type === 'signed-out') {
       const room = rooms.visitor(notice.visitorId);
-      visitors.to(room).emit('signed-out', {});
+      visitors.local.to(room).emit('signed-out', {});
       // After the answer to whoever asked for it: its acknowledgement goes out first.
-      setImmediate(() => visitors.in(room).disconnectSockets(true));
+      setImmediate(() => visitors.local.in(room).disconnectSockets(true));
     } else if (notice.type === 'session-ended') {
       endSockets(
         [...agents.sockets.values()].filter(

@@ -4,7 +4,7 @@ import { ContactModel } from '../contacts/model.js';
 import { ConversationModel } from '../conversations/model.js';
 import { EventModel, type StoredEvent } from '../timeline/model.js';
 import type { PlacedEvent } from '../timeline/place.js';
-import { publishNotice, publishOnce, wasTold } from '../timeline/publish.js';
+import { hearNotice, hearPlaced, wasTold } from '../timeline/publish.js';
 
 /**
  * Follows the store's change stream, so that sockets of this process learn of what other processes appended (an import on
@@ -129,7 +129,7 @@ async function tellMissed(ids: string[]): Promise<void> {
     const wanted = [...new Set(events.flatMap(({ conversationId }) => conversationId ?? []))];
     const rows = await ConversationModel.find({ _id: { $in: wanted } }).lean();
     const states = new Map(rows.map((row) => [row._id, row]));
-    publishOnce(
+    hearPlaced(
       events.map(
         (event): PlacedEvent => ({
           event,
@@ -157,5 +157,5 @@ async function tellContacts(events: readonly StoredEvent[]): Promise<void> {
   const ids = [...new Set(changed.map(({ contactId }) => contactId))];
   const rows = await ContactModel.find({ _id: { $in: ids } }, { workspaceId: 1, headId: 1 }).lean();
   const heads = new Map(rows.map(({ headId, workspaceId }) => [headId, workspaceId]));
-  for (const [contactId, workspaceId] of heads) publishNotice({ type: 'contact', workspaceId, contactId });
+  for (const [contactId, workspaceId] of heads) hearNotice({ type: 'contact', workspaceId, contactId });
 }

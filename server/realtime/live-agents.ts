@@ -2,6 +2,7 @@ import { getConversation, noteHandling } from '../conversations/conversations.js
 import { log } from '../log.js';
 import { systemScope } from '../workspaces/scope.js';
 import type { LiveAgents } from './agent-requests.js';
+import type { Desks } from './desks.js';
 import { rooms } from './rooms.js';
 import type { AgentNamespace, AgentSocket, VisitorNamespace } from './sockets.js';
 
@@ -17,22 +18,28 @@ interface Work {
   timer: NodeJS.Timeout | undefined;
 }
 
-/** Typing, viewing and the seconds of work. */
-export function liveAgents(agents: AgentNamespace, visitors: VisitorNamespace): LiveAgents {
-  const work = new WeakMap<AgentSocket, Work>();
-
-  async function tellViewers(workspaceId: string, conversationId: string): Promise<void> {
-    const room = rooms.viewers(workspaceId, conversationId);
-    const sockets = await agents.in(room).fetchSockets();
-    const list = new Map<string, { id: string; name: string; typing: boolean }>();
-    for (const { data } of sockets) {
-      const typing = data.typing || (list.get(data.agentId)?.typing ?? false);
-      list.set(data.agentId, { id: data.agentId, name: data.name, typing });
-    }
-    agents
-      .to(rooms.workspace(workspaceId))
-      .volatile.emit('viewing', { conversationId, agents: [...list.values()] });
+/** Who looks at a conversation, from whichever process: told to the agents of this one. */
+export function tellViewers(
+  agents: AgentNamespace,
+  desks: Pick<Desks, 'of'>,
+  workspaceId: string,
+  conversationId: string,
+): void {
+  if (!agents.adapter.rooms.has(rooms.workspace(workspaceId))) return;
+  const list = new Map<string, { id: string; name: string; typing: boolean }>();
+  for (const desk of desks.of(workspaceId)) {
+    if (desk.viewing !== conversationId) continue;
+    const typing = desk.typing || (list.get(desk.agentId)?.typing ?? false);
+    list.set(desk.agentId, { id: desk.agentId, name: desk.name, typing });
   }
+  agents.local
+    .to(rooms.workspace(workspaceId))
+    .volatile.emit('viewing', { conversationId, agents: [...list.values()] });
+}
+
+/** Typing, viewing and the seconds of work. */
+export function liveAgents(visitors: VisitorNamespace, desks: Desks): LiveAgents {
+  const work = new WeakMap<AgentSocket, Work>();
 
   return {
     async typing(socket, conversationId, typing) {
@@ -45,21 +52,25 @@ export function liveAgents(agents: AgentNamespace, visitors: VisitorNamespace): 
       visitors
         .to(rooms.contact(workspaceId, inboxId, contactId))
         .volatile.emit('typing', { conversationId, typing, name });
-      await tellViewers(workspaceId, conversationId);
+      desks.set(socket);
     },
 
     async view(socket, conversationId, active) {
-      const { workspaceId, viewing } = socket.data;
+      const { viewing } = socket.data;
       if (viewing !== conversationId) {
         finishWork(work, socket);
         socket.data.viewing = conversationId;
         socket.data.typing = false;
-        if (viewing !== null) await socket.leave(rooms.viewers(workspaceId, viewing));
-        if (conversationId !== null) await socket.join(rooms.viewers(workspaceId, conversationId));
-        if (viewing !== null) await tellViewers(workspaceId, viewing);
-        if (conversationId !== null) await tellViewers(workspaceId, conversationId);
+        desks.set(socket);
       }
       if (conversationId !== null) countWork(work, socket, conversationId, active);
+    },
+
+    came: (socket) => desks.set(socket),
+
+    left(socket) {
+      finishWork(work, socket);
+      desks.remove(socket);
     },
   };
 }

@@ -1,6 +1,7 @@
 import type { LiveVisitors } from '../channels/chat/requests.js';
 import { facesOf } from '../contacts/fields.js';
 import { log } from '../log.js';
+import type { Desks } from './desks.js';
 import type { Presence } from './presence.js';
 import { rooms } from './rooms.js';
 import type { AgentNamespace, VisitorNamespace } from './sockets.js';
@@ -14,6 +15,7 @@ export function liveVisitors(
   agents: AgentNamespace,
   visitors: VisitorNamespace,
   presence: Presence,
+  desks: Pick<Desks, 'isOpen'>,
 ): LiveVisitors & { close(): void } {
   const leaving = new Map<string, NodeJS.Timeout>();
 
@@ -21,7 +23,7 @@ export function liveVisitors(
     typing({ visitor }, conversationId, typing) {
       const { workspaceId, contactId } = visitor;
       const room = rooms.workspace(workspaceId);
-      if (agents.sockets.size === 0) return;
+      if (!desks.isOpen(workspaceId)) return;
       facesOf(visitor, [contactId]).then(
         (faces) => {
           const name = faces.get(contactId)?.fields.name ?? '';

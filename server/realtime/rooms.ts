@@ -4,8 +4,6 @@ export const rooms = {
   workspace: (workspaceId: string) => `workspace:${workspaceId}`,
   agent: (workspaceId: string, agentId: string) => `agent:${workspaceId}:${agentId}`,
   session: (sessionId: string) => `session:${sessionId}`,
-  /** Agents that have this conversation on screen. */
-  viewers: (workspaceId: string, conversationId: string) => `viewers:${workspaceId}:${conversationId}`,
   /** The browsers that may see this contact's conversations in this inbox. */
   contact: (workspaceId: string, inboxId: string, contactId: string) =>
     `contact:${workspaceId}:${inboxId}:${contactId}`,

@@ -7,7 +7,7 @@ import type { AgentNamespace } from './sockets.js';
 
 type State = NonNullable<Published['conversation']>;
 
-/** Tells agents how a conversation's row stands now. */
+/** Tells this process's agents how a conversation's row stands now. */
 export interface RowTeller {
   changed(state: State): void;
   /** One agent read it: only its own row is another. */
@@ -31,10 +31,12 @@ export function rowTeller(agents: AgentNamespace): RowTeller {
       .limit(readersAtMost)
       .lean();
     const readers = reads.map(({ readerId }) => rooms.agent(workspaceId, readerId));
-    agents.to(rooms.workspace(workspaceId)).except(readers).emit('conversation', row);
+    agents.local.to(rooms.workspace(workspaceId)).except(readers).emit('conversation', row);
     for (const { readerId, seq, counted } of reads) {
       const unread = Math.max(0, state.incoming - counted);
-      agents.to(rooms.agent(workspaceId, readerId)).emit('conversation', { ...row, unread, readSeq: seq });
+      agents.local
+        .to(rooms.agent(workspaceId, readerId))
+        .emit('conversation', { ...row, unread, readSeq: seq });
     }
   }
 
@@ -56,14 +58,15 @@ export function rowTeller(agents: AgentNamespace): RowTeller {
   return {
     changed(state) {
       // Nobody looks: no row needs to be made.
-      if (agents.sockets.size === 0) return;
+      if (!agents.adapter.rooms.has(rooms.workspace(state.workspaceId))) return;
       const isRunning = waiting.has(state._id);
       waiting.set(state._id, state);
       if (!isRunning) run(state._id).catch((error: unknown) => log.error({ err: error }, 'rows stopped'));
     },
     async readBy(state, agentId) {
+      if (!agents.adapter.rooms.has(rooms.agent(state.workspaceId, agentId))) return;
       const [row] = await toRows(state, [state], agentId);
-      if (row) agents.to(rooms.agent(state.workspaceId, agentId)).emit('conversation', row);
+      if (row) agents.local.to(rooms.agent(state.workspaceId, agentId)).emit('conversation', row);
     },
   };
 }

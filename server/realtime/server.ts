@@ -8,13 +8,18 @@ import type { LiveVisitors } from '../channels/chat/requests.js';
 import { contactRow } from '../contacts/group.js';
 import type { ReplyPorts } from '../conversations/send.js';
 import { log } from '../log.js';
+import type { RedisLink } from '../redis.js';
+import { hearNotice, hearPlaced, relayTo } from '../timeline/publish.js';
+import { redisAdapter } from './adapter.js';
 import { endStaleSockets, serveAgents } from './agents.js';
 import { availabilityBoard } from './availability.js';
+import { createDesks } from './desks.js';
 import { fanOut } from './fan-out.js';
 import { refusal } from './handshake.js';
-import { liveAgents } from './live-agents.js';
+import { liveAgents, tellViewers } from './live-agents.js';
 import { liveVisitors } from './live-visitors.js';
-import { createPresence } from './presence.js';
+import { createPeers, nobody } from './peers.js';
+import { createPresence, latestOf } from './presence.js';
 import { rooms } from './rooms.js';
 import type { AgentNamespace, VisitorNamespace } from './sockets.js';
 import { serveVisitors } from './visitors.js';
@@ -27,12 +32,15 @@ export interface RealtimeDeps {
   rates: VisitorRates;
   countAgentRequest: (agentId: string) => Promise<void>;
   reply: ReplyPorts;
+  /** What the processes of one installation speak through; null when there is one process. */
+  redis: RedisLink | null;
 }
 
 export interface Realtime {
   availability: (workspaceId: string) => Promise<Availability>;
   live: LiveVisitors;
-  visitOf: (workspaceId: string, contactIds: readonly string[]) => Visit | null;
+  /** Where the latest browser of these contacts is, at whichever process. */
+  visitOf: (workspaceId: string, contactIds: readonly string[]) => Promise<Visit | null>;
   connections: () => number;
   /** Asks every client to come back elsewhere or later, each after a while of its own, and closes. */
   close: () => Promise<void>;
@@ -45,6 +53,7 @@ const returnOverMs = 3_000;
 /** Sockets of visitors and agents. WebSocket only: no request of one client needs the process of another. */
 export function createRealtime(http: HttpServer, deps: RealtimeDeps): Realtime {
   const io = new Server(http, {
+    ...(deps.redis && { adapter: redisAdapter(deps.redis) }),
     transports: ['websocket'],
     serveClient: false,
     maxHttpBufferSize: limits.packetBytes,
@@ -60,20 +69,39 @@ export function createRealtime(http: HttpServer, deps: RealtimeDeps): Realtime {
   // The namespace that every Socket.IO server has; nothing of ours is in it.
   io.use((_socket, next) => next(refusal(new AppError('not_found'))));
 
+  const { redis } = deps;
+  const peers = redis ? createPeers(agents, redis.isThere) : nobody;
+  const desks = createDesks(peers, ({ workspaceId, conversations, window }) => {
+    for (const id of conversations) tellViewers(agents, desks, workspaceId, id);
+    if (window === 'opened') availability.changed(workspaceId);
+    if (window === 'closed') availability.left(workspaceId);
+  });
+  const availability = availabilityBoard(desks, visitors);
+
+  let isClosing = false;
   const presence = createPresence((workspaceId, contactId) => {
+    // Its visitors are on their way to another process, which tells where they are.
+    if (isClosing || !desks.isOpen(workspaceId)) return;
     tellPresence(workspaceId, contactId).catch((error: unknown) =>
       log.warn({ err: error }, 'presence was not told'),
     );
   });
   async function tellPresence(workspaceId: string, contactId: string): Promise<void> {
-    if (agents.sockets.size === 0) return;
-    const { headId } = await contactRow({ workspaceId }, contactId);
-    const visit = presence.visitOf(workspaceId, [contactId]);
+    const [{ headId }, visit] = await Promise.all([
+      contactRow({ workspaceId }, contactId),
+      // Whoever speaks here spoke last. Whoever has left here may have a tab elsewhere.
+      presence.latest(workspaceId, [contactId])?.visit ?? visitOf(workspaceId, [contactId]),
+    ]);
     agents.to(rooms.workspace(workspaceId)).emit('presence', { contactId: headId, visit });
   }
+  async function visitOf(workspaceId: string, contactIds: readonly string[]): Promise<Visit | null> {
+    const elsewhere = await peers.visits(workspaceId, contactIds);
+    const own = presence.latest(workspaceId, contactIds);
+    return latestOf(own ? [own, ...elsewhere] : elsewhere)?.visit ?? null;
+  }
+  peers.onVisitAsked(presence.latest);
 
-  const availability = availabilityBoard(agents, visitors);
-  const live = liveVisitors(agents, visitors, presence);
+  const live = liveVisitors(agents, visitors, presence, desks);
   serveVisitors(visitors, {
     secretKey: deps.secretKey,
     rates: deps.rates,
@@ -85,12 +113,19 @@ export function createRealtime(http: HttpServer, deps: RealtimeDeps): Realtime {
   serveAgents(agents, {
     secretKey: deps.secretKey,
     publicUrl: deps.publicUrl,
-    availability,
     reply: deps.reply,
     countRequest: deps.countAgentRequest,
-    live: liveAgents(agents, visitors),
+    live: liveAgents(visitors, desks),
   });
   const endFanOut = fanOut({ agents, visitors, availability });
+  peers.onWord((_from, word) => {
+    if (word.say === 'placed') hearPlaced(word.placed);
+    else if (word.say === 'notice') hearNotice(word.notice);
+  });
+  const endRelay = relayTo({
+    placed: (placed) => peers.tell({ say: 'placed', placed }),
+    notice: (notice) => peers.tell({ say: 'notice', notice }),
+  });
   const stale = setInterval(() => {
     endStaleSockets(agents).catch((error: unknown) =>
       log.warn({ err: error }, 'sessions were not looked at'),
@@ -101,17 +136,21 @@ export function createRealtime(http: HttpServer, deps: RealtimeDeps): Realtime {
   return {
     availability: availability.of,
     live,
-    visitOf: presence.visitOf,
+    visitOf,
     connections: () => io.engine.clientsCount,
     async close() {
+      isClosing = true;
       clearInterval(stale);
       endFanOut();
+      endRelay();
+      desks.close();
       availability.close();
       live.close();
       for (const socket of visitors.sockets.values()) socket.emit('reconnect', { afterMs: jitter() });
       for (const socket of agents.sockets.values()) socket.emit('reconnect', { afterMs: jitter() });
       // The notice leaves before the connection does.
       await new Promise((resolve) => setTimeout(resolve, 50));
+      peers.close();
       await io.close();
     },
   };

@@ -1,6 +1,7 @@
 import type { Namespace, Socket } from 'socket.io';
 import type { AgentNotices, VisitorNotices } from '../../shared/protocol.js';
 import type { Visitor } from '../channels/chat/visitor.js';
+import type { PeerEvents } from './peers.js';
 
 /** Every notice as Socket.IO's types want it: one argument, no acknowledgement. */
 type Events<Notices> = { [Name in keyof Notices]: (notice: Notices[Name]) => void };
@@ -16,7 +17,7 @@ interface VisitorData {
   system: string;
 }
 
-/** What the server knows of an agent's socket; the adapter shows it to other processes. */
+/** What the server knows of an agent's socket. */
 export interface AgentData {
   agentId: string;
   sessionId: string;
@@ -29,5 +30,5 @@ export interface AgentData {
 
 export type VisitorNamespace = Namespace<None, Events<VisitorNotices>, None, VisitorData>;
 export type VisitorSocket = Socket<None, Events<VisitorNotices>, None, VisitorData>;
-export type AgentNamespace = Namespace<None, Events<AgentNotices>, None, AgentData>;
-export type AgentSocket = Socket<None, Events<AgentNotices>, None, AgentData>;
+export type AgentNamespace = Namespace<None, Events<AgentNotices>, PeerEvents, AgentData>;
+export type AgentSocket = Socket<None, Events<AgentNotices>, PeerEvents, AgentData>;

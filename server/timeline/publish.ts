@@ -6,7 +6,8 @@ import { isVisibleToVisitor } from './visibility.js';
 
 /**
  * What this process tells itself after a commit: a hint, which may be missed. Whoever must not miss anything reads on
- * from its cursor.
+ * from its cursor. A relay takes what was written here to the other processes, where it is heard like anything of their
+ * own; the change stream brings it as well, later, and each process tells an event once, whichever was first.
  */
 export interface Published {
   workspaceId: string;
@@ -64,7 +65,27 @@ function tell<T>(listeners: ReadonlySet<Listener<T>>, told: T): void {
   }
 }
 
+/** Takes to the other processes what this one said first. It must not throw, and nobody waits for it. */
+export interface Relay {
+  placed(placed: readonly PlacedEvent[]): void;
+  notice(notice: Notice): void;
+}
+const relays = new Set<Relay>();
+
+/** Begins to relay. Returns what ends it. */
+export function relayTo(relay: Relay): () => void {
+  relays.add(relay);
+  return () => relays.delete(relay);
+}
+
+/** Tells of a fact that came about here: this process, and through the relay the others. */
 export function publishNotice(notice: Notice): void {
+  tell(notices, notice);
+  for (const relay of relays) relay.notice(notice);
+}
+
+/** Tells this process of a fact that another one said, or that the store showed. */
+export function hearNotice(notice: Notice): void {
   tell(notices, notice);
 }
 
@@ -86,8 +107,15 @@ export function publishPlaced(placed: readonly PlacedEvent[]): void {
   }
 }
 
-/** The same, save what was told here: a busy process may hear of its own event from the change stream first. */
+/** Tells of events that were written here: this process, and through the relay the others. */
 export function publishOnce(placed: readonly PlacedEvent[]): void {
+  // A busy process may hear of its own event from the change stream first.
+  hearPlaced(placed);
+  for (const relay of relays) relay.placed(placed);
+}
+
+/** Tells this process, once, of events that another one said, or that the store showed. */
+export function hearPlaced(placed: readonly PlacedEvent[]): void {
   publishPlaced(placed.filter(({ event }) => !wasTold(event._id)));
 }
 

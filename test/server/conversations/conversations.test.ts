@@ -42,7 +42,7 @@ const names = async ({ scope, agentId }: Company, query: ListQuery) =>
 
 const noPorts = {
   emailDraft: () => Promise.reject(new AppError('email_not_configured')),
-  isOnline: () => true,
+  isOnline: async () => true,
   isEmailConfigured: () => false,
 };
 

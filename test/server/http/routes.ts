@@ -24,8 +24,8 @@ export function allRoutes(): string[] {
       live: { typing: notAsked, page: notAsked },
     },
     console: {
-      visitOf: () => null,
-      isOnline: () => false,
+      visitOf: async () => null,
+      isOnline: async () => false,
       isEmailConfigured: () => false,
       emailDraft: notAsked,
     },

@@ -59,7 +59,7 @@ describe('presence', () => {
   it('shows the tab that spoke last, and the other when that one closes', () => {
     const told: (string | null)[] = [];
     const presence = createPresence((workspaceId, contactId) => {
-      told.push(presence.visitOf(workspaceId, [contactId])?.url ?? null);
+      told.push(presence.latest(workspaceId, [contactId])?.visit.url ?? null);
     });
     presence.set('w', 'c', 'tab-1', visit('/one'));
     presence.set('w', 'c', 'tab-2', visit('/two'));
@@ -73,7 +73,7 @@ describe('presence', () => {
   it('keeps workspaces apart and looks at all members of a group', () => {
     const presence = createPresence(() => {});
     presence.set('w1', 'c', 't', visit('/one'));
-    expect(presence.visitOf('w2', ['c'])).toBeNull();
-    expect(presence.visitOf('w1', ['other', 'c'])?.url).toBe('/one');
+    expect(presence.latest('w2', ['c'])).toBeNull();
+    expect(presence.latest('w1', ['other', 'c'])?.visit.url).toBe('/one');
   });
 });
