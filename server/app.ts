@@ -5,6 +5,7 @@ import { AppError } from '../shared/errors.js';
 import { agentMailJob } from './agents/mail.js';
 import { makeSetupLink } from './agents/setup.js';
 import { throttle } from './agents/throttle.js';
+import { pollsWaiting } from './channels/chat/long-poll.js';
 import { noRates, visitorRates } from './channels/chat/rates.js';
 import { emailDraft } from './channels/email/reply.js';
 import { emailSending } from './channels/email/send.js';
@@ -13,14 +14,18 @@ import type { ReplyPorts } from './conversations/send.js';
 import { openBlobs } from './files/blobs.js';
 import { createHttpApp, createHttpServer, listen } from './http/server.js';
 import { productVersion } from './http/version.js';
+import { jobFigures } from './jobs/figures.js';
 import { startJobs } from './jobs/queue.js';
 import { log } from './log.js';
+import { lookAt } from './observe/metrics.js';
+import { observe } from './observe/observe.js';
+import type { Spans } from './observe/spans.js';
 import { followEvents } from './realtime/follow.js';
 import { createRealtime } from './realtime/server.js';
 import { openRedis } from './redis.js';
 import { openStore } from './store/connect.js';
 import { ensureIndexes } from './store/indexes.js';
-import { appendsSettled } from './timeline/append.js';
+import { appendsSettled, appendsWaiting } from './timeline/append.js';
 import { ensureFirstWorkspace } from './workspaces/first.js';
 
 export interface App {
@@ -67,20 +72,36 @@ export async function startApp(given: Config): Promise<App> {
       trustProxy: config.trustProxy,
       publicUrl: () => config.publicUrl,
       rates,
+      countsPackets: config.limits !== 'off',
       countAgentRequest: config.limits === 'off' ? async () => {} : agentRequests(),
       reply,
       redis,
     });
     closers.unshift(() => realtime.close());
+    const version = productVersion();
+    const observer = observe(config.tracing ? await loadSpans(config.tracing, version) : null);
+    closers.push(() => observer.close());
+    const stopLooking = lookAt({
+      connections: () => ({ ...realtime.connections(), poll: pollsWaiting() }),
+      occupied: realtime.occupied,
+      appendsWaiting,
+      storePing,
+      jobs: jobFigures,
+    });
+    closers.push(async () => stopLooking());
     const follower = followEvents({
       report: ({ error }) => log.warn({ err: error }, 'the change stream broke off'),
     });
     closers.unshift(() => follower.close());
-    const version = productVersion();
     const answer = createHttpApp({
       config,
       throttle: throttle(redis?.client ?? null),
-      health: { version, store: store.kind, isReady: () => isReady, storeAnswers },
+      health: {
+        version,
+        store: store.kind,
+        isReady: () => isReady,
+        storeAnswers: async () => (await storePing()) !== null,
+      },
       chat: {
         secretKey: config.secretKey,
         rates,
@@ -102,7 +123,7 @@ export async function startApp(given: Config): Promise<App> {
     await ensureFirstWorkspace(config);
     const sending = emailSending(config);
     closers.push(async () => sending.close());
-    const jobs = startJobs([agentMailJob(config), ...sending.jobs], {
+    const jobs = startJobs(observer.jobs([agentMailJob(config), ...sending.jobs]), {
       report: ({ what, job, error }) => log.warn({ what, job, err: error }, 'a job needs a look'),
     });
     closers.splice(1, 0, () => jobs.stop(drainMs));
@@ -158,13 +179,22 @@ function agentRequests(): (agentId: string) => Promise<void> {
   };
 }
 
-async function storeAnswers(): Promise<boolean> {
+/** Loaded only where a collector is named: nobody else waits for it at the start. */
+async function loadSpans(tracing: NonNullable<Config['tracing']>, version: string): Promise<Spans> {
+  const { startSpans } = await import('./observe/spans.js');
+  return startSpans(tracing, version);
+}
+
+/** Seconds that the store takes to say that it is there; null when it does not. */
+async function storePing(): Promise<number | null> {
+  const began = performance.now();
   try {
     await mongoose.connection.db?.command({ ping: 1 }, { timeoutMS: 2_000 });
-    return mongoose.connection.readyState === mongoose.ConnectionStates.connected;
+    const isConnected = mongoose.connection.readyState === mongoose.ConnectionStates.connected;
+    return isConnected ? (performance.now() - began) / 1_000 : null;
   } catch (error) {
     log.warn({ err: error }, 'the store does not answer');
-    return false;
+    return null;
   }
 }
 

@@ -34,6 +34,17 @@ const wholeNumber = (min: number, max: number, accepted: string) =>
   );
 
 const origins = 'origins (https://pbx.example.com), with commas or spaces between them';
+/** Pairs as OpenTelemetry writes them; null for what is none. */
+function readHeaders(text: string): Record<string, string> | null {
+  const headers: Record<string, string> = {};
+  for (const pair of text.split(',')) {
+    // Of what is percent-encoded only visible ASCII: nothing else may stand in a header.
+    const found = /^\s*([\w-]+)=((?:[!-$&-+\--~]|%(?:[2-6][0-9a-f]|7[0-9a-e]))*)\s*$/i.exec(pair);
+    if (!found?.[1] || found[2] === undefined) return null;
+    headers[found[1].toLowerCase()] = decodeURIComponent(found[2]);
+  }
+  return headers;
+}
 const isOrigin = (text: string): boolean =>
   URL.canParse(text) && /^https?:$/.test(new URL(text).protocol) && new URL(text).origin === text;
 
@@ -42,6 +53,8 @@ const publicUrl = 'an address that begins with http:// or https://, without a pa
 const port = 'a whole number from 0 to 65535 (0: any free port)';
 const hops = 'a whole number from 0 to 10';
 const country = 'a country as ISO 3166-1 writes it: GB, DE, RU';
+const metricsToken = 'at least 16 characters without spaces: openssl rand -hex 32';
+const otlpHeaders = 'pairs name=value with commas between them, values percent-encoded';
 const mailAddress = 'an address (help@example.com), or a name and an address (Kestrel <help@example.com>)';
 
 interface Variable {
@@ -165,6 +178,30 @@ export const variables = {
     schema: v.optional(v.picklist(logLevels, `one of ${logLevels.join(', ')}`), 'info'),
     description: 'How much the server logs.',
   },
+  METRICS_TOKEN: {
+    schema: v.optional(v.pipe(v.string(), v.regex(/^[\x21-\x7e]{16,200}$/, metricsToken))),
+    defaultText: 'none: `/metrics` answers nobody but `threadline doctor`',
+    description: 'What Prometheus shows as its bearer token to read `/metrics`.',
+    secret: 'all',
+  },
+  OTEL_EXPORTER_OTLP_ENDPOINT: {
+    schema: v.optional(urlOf(['http:', 'https:'], 'an http:// or https:// address')),
+    defaultText: 'none: no spans are made',
+    description: 'OpenTelemetry collector that takes spans as OTLP over HTTP: `http://collector:4318`.',
+    secret: 'password',
+  },
+  OTEL_EXPORTER_OTLP_HEADERS: {
+    schema: v.optional(
+      v.pipe(
+        v.string(),
+        v.check((text) => readHeaders(text) !== null, otlpHeaders),
+        v.transform((text) => readHeaders(text) ?? {}),
+      ),
+    ),
+    defaultText: 'none',
+    description: 'Headers for the collector: `authorization=Bearer%20...,x-tenant=kestrel`.',
+    secret: 'all',
+  },
   LIMITS: {
     schema: v.optional(v.picklist(['on', 'off'], 'on or off'), 'on'),
     description: 'Whether visitors and agents are held to rates. `off` is for benchmarks alone.',
@@ -199,6 +236,10 @@ export interface Settings {
   readonly defaultCountry: string;
   readonly trustProxy: number;
   readonly logLevel: (typeof logLevels)[number];
+  /** Without it nobody but this installation's own doctor reads the metrics. */
+  readonly metricsToken?: string;
+  /** Where spans go; without it none are made. */
+  readonly tracing?: { readonly endpoint: string; readonly headers: Readonly<Record<string, string>> };
   readonly limits: 'on' | 'off';
 }
 
@@ -266,6 +307,13 @@ function toSettings(parsed: v.InferOutput<typeof Environment>, environment: Envi
     defaultCountry: parsed.DEFAULT_COUNTRY ?? guessCountry(environment),
     trustProxy: parsed.TRUST_PROXY,
     logLevel: parsed.LOG_LEVEL,
+    ...(parsed.METRICS_TOKEN !== undefined && { metricsToken: parsed.METRICS_TOKEN }),
+    ...(parsed.OTEL_EXPORTER_OTLP_ENDPOINT !== undefined && {
+      tracing: {
+        endpoint: parsed.OTEL_EXPORTER_OTLP_ENDPOINT,
+        headers: parsed.OTEL_EXPORTER_OTLP_HEADERS ?? {},
+      },
+    }),
     limits: parsed.LIMITS,
   };
 }

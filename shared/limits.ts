@@ -65,4 +65,13 @@ export const limits = {
   conversationsOpenPerContact: 50,
   visitorSocketsPerContact: 20,
   claimsPerContact: 50,
+  /** What one connection may send in a window, of whatever kind; over it the connection is closed. */
+  connectionPackets: 3_000,
+  connectionPacketsWindowMs: 10_000,
+  /** What may wait for a reader before it leaves the live stream, to read on from its cursor later. */
+  readerBehindBytes: 1024 * 1024,
+  /** A reader that took nothing for this long is gone. */
+  readerStuckMs: 30_000,
+  /** What may wait for a connection at all, answers to its own requests included; over it the connection is cut off. */
+  connectionWaitingBytes: 4 * 1024 * 1024,
 } as const;

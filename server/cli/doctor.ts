@@ -8,15 +8,9 @@ import { listInboxes } from '../inboxes/inboxes.js';
 import { EventModel } from '../timeline/model.js';
 import { listWorkspaces } from '../workspaces/workspaces.js';
 import { type Command, type CommandInput, exitCodes } from './command.js';
+import { askFigures, judgeFigures } from './figures.js';
+import type { Finding } from './finding.js';
 import { withStore } from './store.js';
-
-export interface Finding {
-  check: string;
-  state: 'ok' | 'warning' | 'failed';
-  found: string;
-  /** What to do about it; absent when all is well. */
-  remedy?: string;
-}
 
 const answerWithinMs = 5_000;
 const freeBytesWarning = 1024 ** 3;
@@ -26,7 +20,7 @@ const clockDriftMs = 5_000;
 export const doctor: Command = {
   name: 'doctor',
   usage: '',
-  summary: 'Check store, disk, Redis, mail, clock and allowed origins, each with a remedy.',
+  summary: 'Check store, disk, Redis, mail, clock, allowed origins and a running server, each with a remedy.',
   details: 'Exit code 0 when nothing failed; warnings do not fail.',
   args: { min: 0, max: 0 },
   async run(input) {
@@ -43,6 +37,8 @@ export const doctor: Command = {
     report(await checkRedis(config));
     report(await checkSmtp(config));
     report(await checkServer(config));
+    const figures = await askFigures(config);
+    for (const finding of figures ? judgeFigures(figures) : []) report(finding);
     const isWell = findings.every(({ state }) => state !== 'failed');
     if (input.out.json) input.out.data({ ok: isWell, findings }, '');
     return isWell ? exitCodes.ok : exitCodes.failed;

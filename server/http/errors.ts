@@ -2,6 +2,8 @@ import type { ErrorRequestHandler, RequestHandler } from 'express';
 import { AppError } from '../../shared/errors.js';
 import { limits } from '../../shared/limits.js';
 import { log } from '../log.js';
+import { correlationOf } from '../observe/correlation.js';
+import { httpErrors } from '../observe/metrics.js';
 import { requestIdOf } from './context.js';
 
 /** What nobody else answered. */
@@ -16,8 +18,12 @@ export const nothingHere: RequestHandler = () => {
 export const answerError: ErrorRequestHandler = (thrown, req, res, next) => {
   const requestId = requestIdOf(req);
   const error = asAppError(thrown);
+  httpErrors.inc({ code: error.code });
+  const correlationId = correlationOf(req.body);
   if (error.code === 'internal') {
-    log.error({ requestId, method: req.method, err: thrown }, 'request failed');
+    log.error({ requestId, correlationId, method: req.method, err: thrown }, 'request failed');
+  } else if (log.isLevelEnabled('debug')) {
+    log.debug({ requestId, correlationId, method: req.method, code: error.code }, 'request refused');
   }
   if (res.headersSent) {
     // Too late to say anything: cut it, so that half an answer is never taken for a whole one.

@@ -22,6 +22,7 @@ import { demoRoutes } from './demo/routes.js';
 import { answerError, nothingHere } from './errors.js';
 import { securityHeaders } from './headers.js';
 import { type Health, healthRoutes } from './health.js';
+import { metricsRoutes } from './metrics.js';
 import { consoleFiles, widgetFiles } from './static.js';
 
 export interface HttpDeps {
@@ -75,6 +76,7 @@ export function createHttpApp(deps: HttpDeps): Express {
 
   app.use(requestIds, securityHeaders(config));
   app.use(healthRoutes(deps.health));
+  app.use(metricsRoutes(config));
   app.use(widgetFiles());
   app.use(plainQueries);
   app.use(demoRoutes(config));

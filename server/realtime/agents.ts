@@ -29,7 +29,7 @@ export function serveAgents(nsp: AgentNamespace, deps: AgentNamespaceDeps): void
       // Its lists and whatever it has open are behind: it begins anew.
       socket.emit('reconnect', { afterMs: Math.round(Math.random() * 1_000) });
     });
-    serveRequests(socket, (name, body) => answerAgent(deps, socket, name, body));
+    serveRequests(socket, 'agent', (name, body) => answerAgent(deps, socket, name, body));
     deps.live.came(socket);
     socket.on('disconnect', () => deps.live.left(socket));
     socket.emit('ready', { protocol: protocolNumber });

@@ -1,11 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { AppError, replyFor } from '../../shared/errors.js';
 import { log } from '../log.js';
+import { correlationOf } from '../observe/correlation.js';
+import { countRequest, resyncs } from '../observe/metrics.js';
+import { type Connection, endConnection } from './guard.js';
 
 /** What of a Socket.IO socket is needed here. */
 export interface Wire {
   use(entry: (packet: unknown[], next: () => void) => void): unknown;
-  disconnect(close?: boolean): unknown;
+  readonly conn: Connection;
 }
 
 /** Answers one request. `name` and `body` come from outside and are looked at by nobody before. */
@@ -21,7 +24,7 @@ const refusalsAtMost = 200;
  * listeners, where `error`, `newListener` or `__proto__` have meanings of their own. Requests of one name are answered
  * in the order in which they came, so a sender's messages keep theirs.
  */
-export function serveRequests(wire: Wire, answer: Answer): void {
+export function serveRequests(wire: Wire, kind: 'visitor' | 'agent', answer: Answer): void {
   const queues = new Map<unknown, Promise<void>>();
   let waiting = 0;
   let refusals = 0;
@@ -33,18 +36,26 @@ export function serveRequests(wire: Wire, answer: Answer): void {
       const result = await answer(name, args[0]);
       refusals = 0;
       acknowledge({ ok: true, ...result });
+      countRequest(kind, 'ok');
+      if (name === 'events:read' && readsOn(args[0])) resyncs.inc({ kind });
     } catch (error) {
-      refuse(error, acknowledge);
+      refuse(error, acknowledge, args[0]);
     }
   }
 
-  function refuse(error: unknown, acknowledge: (reply: object) => void): void {
+  function refuse(error: unknown, acknowledge: (reply: object) => void, body: unknown): void {
     const requestId = randomUUID();
     const reply = replyFor(error, requestId);
-    if (reply.code === 'internal') log.error({ requestId, err: error }, 'request on a socket failed');
+    countRequest(kind, reply.code);
+    const correlationId = correlationOf(body);
+    if (reply.code === 'internal') {
+      log.error({ requestId, correlationId, err: error }, 'request on a socket failed');
+    } else if (log.isLevelEnabled('debug')) {
+      log.debug({ requestId, correlationId, code: reply.code }, 'request on a socket refused');
+    }
     acknowledge({ ok: false, error: reply });
     refusals += 1;
-    if (refusals > refusalsAtMost) wire.disconnect(true);
+    if (refusals > refusalsAtMost) endConnection(wire.conn, reply.code);
   }
 
   wire.use(([name, ...rest]) => {
@@ -55,7 +66,7 @@ export function serveRequests(wire: Wire, answer: Answer): void {
     };
     const args = hasAck ? rest.slice(0, -1) : rest;
     if (waiting >= waitingAtMost) {
-      refuse(new AppError('rate_limited', { retryAfterMs: 1_000 }), acknowledge);
+      refuse(new AppError('rate_limited', { retryAfterMs: 1_000 }), acknowledge, args[0]);
       return;
     }
     waiting += 1;
@@ -71,3 +82,11 @@ export function serveRequests(wire: Wire, answer: Answer): void {
     done.catch((error: unknown) => log.error({ err: error }, 'an acknowledgement failed'));
   });
 }
+
+/** Whether a reading goes on from a cursor, and does not begin. */
+const readsOn = (body: unknown): boolean =>
+  typeof body === 'object' &&
+  body !== null &&
+  'after' in body &&
+  typeof body.after === 'number' &&
+  body.after > 0;

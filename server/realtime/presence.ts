@@ -16,6 +16,8 @@ export interface Presence {
   remove(workspaceId: string, contactId: string, tabId: string): void;
   /** The latest visit among these contacts in this process; null when none of them is here. */
   latest(workspaceId: string, contactIds: readonly string[]): LatestVisit | null;
+  /** How many contacts are here, in this process. */
+  count(): number;
 }
 
 /** `changed` is told of each contact whose visit is another now. */
@@ -46,6 +48,7 @@ export function createPresence(changed: (workspaceId: string, contactId: string)
         contactIds.flatMap((id) => [...(contacts.get(keyOf(workspaceId, id))?.values() ?? [])]),
       );
     },
+    count: () => contacts.size,
   };
 }
 

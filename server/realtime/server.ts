@@ -15,6 +15,7 @@ import { endStaleSockets, serveAgents } from './agents.js';
 import { availabilityBoard } from './availability.js';
 import { createDesks } from './desks.js';
 import { fanOut } from './fan-out.js';
+import { type Connection, guardConnection } from './guard.js';
 import { refusal } from './handshake.js';
 import { liveAgents, tellViewers } from './live-agents.js';
 import { liveVisitors } from './live-visitors.js';
@@ -30,6 +31,8 @@ export interface RealtimeDeps {
   trustProxy: number;
   publicUrl: () => string;
   rates: VisitorRates;
+  /** Whether connections are held to a rate of packets. */
+  countsPackets: boolean;
   countAgentRequest: (agentId: string) => Promise<void>;
   reply: ReplyPorts;
   /** What the processes of one installation speak through; null when there is one process. */
@@ -41,7 +44,10 @@ export interface Realtime {
   live: LiveVisitors;
   /** Where the latest browser of these contacts is, at whichever process. */
   visitOf: (workspaceId: string, contactIds: readonly string[]) => Promise<Visit | null>;
-  connections: () => number;
+  /** Open sockets of this process by kind. */
+  connections: () => { visitor: number; agent: number };
+  /** Rooms that somebody is in, and contacts that are here, in this process. */
+  occupied: () => { rooms: number; present: number };
   /** Asks every client to come back elsewhere or later, each after a while of its own, and closes. */
   close: () => Promise<void>;
 }
@@ -64,6 +70,7 @@ export function createRealtime(http: HttpServer, deps: RealtimeDeps): Realtime {
     httpCompression: false,
     cleanupEmptyChildNamespaces: true,
   });
+  io.engine.on('connection', (conn: Connection) => guardConnection(conn, { counted: deps.countsPackets }));
   const visitors: VisitorNamespace = io.of('/visitor');
   const agents: AgentNamespace = io.of('/agent');
   // The namespace that every Socket.IO server has; nothing of ours is in it.
@@ -137,7 +144,11 @@ export function createRealtime(http: HttpServer, deps: RealtimeDeps): Realtime {
     availability: availability.of,
     live,
     visitOf,
-    connections: () => io.engine.clientsCount,
+    connections: () => ({ visitor: visitors.sockets.size, agent: agents.sockets.size }),
+    occupied: () => ({
+      rooms: visitors.adapter.rooms.size + agents.adapter.rooms.size,
+      present: presence.count(),
+    }),
     async close() {
       isClosing = true;
       clearInterval(stale);

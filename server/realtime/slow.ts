@@ -1,15 +1,14 @@
 import type { Socket } from 'socket.io';
+import { limits } from '../../shared/limits.js';
 import { log } from '../log.js';
-
-/** What may wait for one reader before it is taken out of the live stream. */
-const behindBytes = 1024 * 1024;
-/** A reader that took nothing for this long is gone. */
-const stuckMs = 30_000;
+import { slowReaders } from '../observe/metrics.js';
+import { cutConnection } from './guard.js';
 
 /**
  * Bounds what the server keeps for a reader that does not read. Over the bound it leaves its rooms, so nothing more is
  * put into its queue; when it has read what was waiting, `rejoin` puts it back and tells it to read on from its cursor.
- * One that stays stuck is closed: it comes back and reads on.
+ * One that stays stuck is cut off: it comes back and reads on. (What it asks for itself is still answered after it left
+ * its rooms: `guardConnection` bounds that.)
  */
 export function boundReader(socket: Socket, rejoin: () => void): void {
   const { conn } = socket;
@@ -17,26 +16,29 @@ export function boundReader(socket: Socket, rejoin: () => void): void {
   let stuck: NodeJS.Timeout | undefined;
 
   const onPacket = ({ data }: { data?: unknown }): void => {
+    // What waited before counts, and not this one: a long page alone is no sign of anything.
+    const waitedBytes = waitingBytes;
     waitingBytes += typeof data === 'string' ? data.length : 64;
-    // What it asks for itself is still answered after it left its rooms: this bounds that too.
-    if (waitingBytes > behindBytes * 4) conn.close();
-    if (waitingBytes < behindBytes || stuck) return;
+    if (waitedBytes < limits.readerBehindBytes || stuck) return;
     for (const room of socket.rooms) if (room !== socket.id) void socket.leave(room);
     stuck = setTimeout(() => {
-      log.warn({ socket: socket.id }, 'closed a reader that does not read');
-      conn.close();
-    }, stuckMs);
+      log.warn({ socket: socket.id }, 'cut off a reader that does not read');
+      cutConnection(conn);
+    }, limits.readerStuckMs);
   };
+  // The engine tells of it when it hands what waited to the connection: which it does once the last part was taken.
   const onDrain = (): void => {
     waitingBytes = 0;
     if (!stuck) return;
     clearTimeout(stuck);
     stuck = undefined;
+    slowReaders.inc({ outcome: 'resynced' });
     rejoin();
   };
   conn.on('packetCreate', onPacket);
   conn.on('drain', onDrain);
   socket.on('disconnect', () => {
+    if (stuck) slowReaders.inc({ outcome: 'gone' });
     clearTimeout(stuck);
     conn.off('packetCreate', onPacket);
     conn.off('drain', onDrain);

@@ -46,7 +46,7 @@ export function serveVisitors(nsp: VisitorNamespace, deps: VisitorNamespaceDeps)
       joinRooms(socket);
       for (const conversationId of known) socket.emit('resync', { conversationId });
     });
-    serveRequests(socket, (name, body) => {
+    serveRequests(socket, 'visitor', (name, body) => {
       const caller: VisitorCaller = {
         visitor: socket.data.visitor,
         known,

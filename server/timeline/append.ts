@@ -6,10 +6,12 @@ import type { Scope } from '../workspaces/scope.js';
 import { type DraftEvent, prepare } from './draft.js';
 import { jobsFor } from './jobs.js';
 import { type PlacedEvent, type Settled, settleInside } from './place.js';
+import type { TimelineStore } from './ports.js';
 import { audienceOf, toTimelineEvent } from './present.js';
 import { publishOnce } from './publish.js';
 import { mongooseStore, timelineTransaction } from './store.js';
 import { systemPorts } from './system.js';
+import { watch } from './watch.js';
 import { createWriter } from './writer.js';
 
 export type { DraftEvent } from './draft.js';
@@ -27,7 +29,19 @@ function tellWritten(placed: readonly PlacedEvent[]): void {
   if (placed.some(({ event }) => jobsFor(event).length > 0)) wakeJobs();
 }
 
-const writer = createWriter({ store: mongooseStore, ports: systemPorts, onWritten: tellWritten });
+/** The store, with somebody looking on how long a batch takes. */
+const watchedStore: TimelineStore = {
+  async transact(work) {
+    const began = watch().clock();
+    try {
+      return await mongooseStore.transact(work);
+    } finally {
+      watch().committed(began);
+    }
+  },
+};
+
+const writer = createWriter({ store: watchedStore, ports: systemPorts, onWritten: tellWritten });
 
 /**
  * The one door. Resolves when the event is durable; the same `dedupeKey` again answers with the first event.
@@ -35,8 +49,15 @@ const writer = createWriter({ store: mongooseStore, ports: systemPorts, onWritte
  * `conflict`: nothing was written; `rate_limited`, `store_unavailable`, `store_full`: try again later
  */
 export async function append(scope: Scope, draft: DraftEvent): Promise<AppendedEvent> {
-  const { event, isFirst } = await writer.add(prepare(scope.workspaceId, draft));
-  return { event: toTimelineEvent(event, audienceOf(event)), isFirst };
+  const began = watch().clock();
+  try {
+    const { event, isFirst } = await writer.add(prepare(scope.workspaceId, draft));
+    watch().appended(event, isFirst, began);
+    return { event: toTimelineEvent(event, audienceOf(event)), isFirst };
+  } catch (error) {
+    watch().refused(draft, error, began);
+    throw error;
+  }
 }
 
 /** Appends in order and settles each draft by itself: one bad draft fails alone. Hand it at most a few hundred at once. */
@@ -83,3 +104,6 @@ function orThrow(settled: Settled): Exclude<Settled, { error: unknown }> {
 
 /** Resolves when nothing is waiting or being written: for a graceful stop, and for tests. */
 export const appendsSettled = (): Promise<void> => writer.idle();
+
+/** How many events wait at the door. */
+export const appendsWaiting = (): number => writer.waiting;

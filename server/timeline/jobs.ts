@@ -9,13 +9,15 @@ import { bodyOf } from './projection.js';
 export function jobsFor(event: StoredEvent): JobDraft[] {
   if (event.kind === 'email' && event.direction === 'out' && event.importId === undefined) {
     // Only what was written here has a client id; a sent letter that was found somewhere is not sent again.
-    if (bodyOf(event, 'email').clientId === undefined) return [];
+    const { clientId } = bodyOf(event, 'email');
+    if (clientId === undefined) return [];
     return [
       {
         workspaceId: event.workspaceId,
         name: 'email.send',
         key: `email.send:${event._id}`,
-        payload: { eventId: event._id },
+        // The client's own name for it goes along: it leads from the click to the letter in every log.
+        payload: { eventId: event._id, clientId },
       },
     ];
   }

@@ -16,6 +16,9 @@ const lookAgainMs = 5_000;
 const pollsPerVisitor = 6;
 const waiting = new Map<string, number>();
 
+/** How many polls wait at this moment. */
+export const pollsWaiting = (): number => [...waiting.values()].reduce((sum, count) => sum + count, 0);
+
 /**
  * The events after `after` as soon as there are some; an empty page after `longPollSeconds`, so that no proxy cuts it.
  * @throws AppError `not_found`, `rate_limited`

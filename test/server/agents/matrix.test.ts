@@ -59,10 +59,11 @@ const workspaceTable: Record<string, Who> = {
   'GET /emails/:eventId/html': 'member',
   'GET /emails/:eventId/source': 'member',
 };
-/** All others: for anybody, or for who shows a visitor's token. */
-const openTable: Record<string, 'all' | 'visitor'> = {
+/** All others: for anybody, for who shows a visitor's token, or for who runs the installation. */
+const openTable: Record<string, 'all' | 'visitor' | 'operator'> = {
   'GET /healthz': 'all',
   'GET /readyz': 'all',
+  'GET /metrics': 'operator',
   'GET /demo': 'all',
   'GET /demo/style.css': 'all',
   'GET /demo/icon.svg': 'all',
@@ -139,6 +140,15 @@ describe('who may do what (A4)', () => {
         expect(await statusOf(stranger, route, ''), stranger).toBe(401);
       }
       expect([401, 403]).not.toContain(await statusOf('visitor', route, ''));
+    },
+  );
+
+  it.each(Object.entries(openTable).filter(([, who]) => who === 'operator'))(
+    '%s is for the operator, and for nobody who is only signed in',
+    async (route) => {
+      for (const stranger of Object.keys(people) as (keyof typeof people)[]) {
+        expect(await statusOf(stranger, route, ''), stranger).toBe(401);
+      }
     },
   );
 

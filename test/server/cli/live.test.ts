@@ -92,4 +92,13 @@ describe('a command beside a running server', () => {
     await isTold(() => toldOf<TimelineEvent>('event').some(({ kind }) => kind === 'contact_merged'));
     await isTold(() => toldOf('contact').length > before);
   });
+
+  it('doctor: reads the figures of the server that runs here, with the installation’s own key', async () => {
+    const { stdout } = await server.cli(['doctor', '--json']);
+    const { findings } = JSON.parse(stdout) as { findings: { check: string; found: string }[] };
+    expect(findings).toContainEqual({ check: 'Connections', state: 'ok', found: '0 visitors, 1 agents' });
+    expect(findings.map(({ check }) => check)).toEqual(
+      expect.arrayContaining(['Event loop', 'Store latency', 'Dead jobs', 'Oldest due job']),
+    );
+  });
 });

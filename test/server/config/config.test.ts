@@ -73,6 +73,18 @@ describe('configuration', () => {
     expect(parseSettings({}).recordingOrigins).toEqual([]);
   });
 
+  it('reads the headers of the collector, percent-encoded', () => {
+    const { tracing } = parseSettings({
+      OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318',
+      OTEL_EXPORTER_OTLP_HEADERS: 'Authorization=Bearer%20abc==, x-tenant=kestrel',
+    });
+    expect(tracing).toEqual({
+      endpoint: 'http://collector:4318',
+      headers: { authorization: 'Bearer abc==', 'x-tenant': 'kestrel' },
+    });
+    expect(parseSettings({ OTEL_EXPORTER_OTLP_HEADERS: 'a=b' }).tracing).toBeUndefined();
+  });
+
   it.each([
     ['PORT', '70000'],
     ['PORT', '3000 '],
@@ -94,6 +106,12 @@ describe('configuration', () => {
     ['DEFAULT_COUNTRY', 'ZZ'],
     ['TRUST_PROXY', 'yes'],
     ['LOG_LEVEL', 'loud'],
+    ['METRICS_TOKEN', 'short'],
+    ['METRICS_TOKEN', 'sixteen characters, with spaces'],
+    ['OTEL_EXPORTER_OTLP_ENDPOINT', 'collector:4318'],
+    ['OTEL_EXPORTER_OTLP_HEADERS', 'no pair'],
+    ['OTEL_EXPORTER_OTLP_HEADERS', 'a=b%0d%0ac'],
+    ['OTEL_EXPORTER_OTLP_HEADERS', 'a=%ff'],
   ])('refuses %s=%j and names the variable, what was found and what is accepted', (name, value) => {
     const error = refusal({ [name]: value });
     expect(error.code).toBe('config_invalid');
@@ -101,7 +119,8 @@ describe('configuration', () => {
     expect(error.details?.accepted).not.toBe('');
     const shown = explainConfigError(error);
     expect(shown).toContain(name);
-    if (name !== 'SECRET_KEY' && name !== 'REDIS_URL' && name !== 'SMTP_URL') expect(shown).toContain(value);
+    const isSecret = 'secret' in variables[name as keyof typeof variables];
+    if (!isSecret || name === 'MONGODB_URI') expect(shown).toContain(value);
   });
 
   it('shows no secret, neither in a refusal nor in what it prints', () => {
@@ -117,6 +136,8 @@ describe('configuration', () => {
         MONGODB_URI: 'mongodb://u:hunter2@db/x',
         SMTP_URL: 'smtp://u:hunter2@mail.example.com:587',
         REDIS_URL: 'redis://:hunter2@cache:6379',
+        METRICS_TOKEN: 'hunter2-and-sixteen-more',
+        OTEL_EXPORTER_OTLP_HEADERS: 'authorization=hunter2',
       }),
     );
     expect(printed).not.toContain('hunter2');

@@ -263,7 +263,7 @@ describe("an agent's socket", () => {
 });
 
 describe('S10: a reader that does not read', () => {
-  it('is bounded, and reads on from its cursor when it reads again', async () => {
+  it('is bounded, and reads on from its cursor when it reads again', { timeout: 120_000 }, async () => {
     const anna = await desk();
     const writer = await tab();
     const { conversationId } = await say(writer, 'start');

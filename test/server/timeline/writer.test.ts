@@ -327,7 +327,7 @@ describe('the writer', () => {
         workspaceId,
         name: 'email.send',
         key: `email.send:${sent.event._id}`,
-        payload: { eventId: sent.event._id },
+        payload: { eventId: sent.event._id, clientId: 'client-id-1' },
       },
     ]);
   });

@@ -327,6 +327,7 @@ const ofVisitors: Record<string, Line> = {
 const ofNoWorkspace: Record<string, 'takes no id' | 'needs no sign-in'> = {
   'GET /healthz': 'needs no sign-in',
   'GET /readyz': 'needs no sign-in',
+  'GET /metrics': 'takes no id',
   'GET /demo': 'needs no sign-in',
   'GET /demo/style.css': 'needs no sign-in',
   'GET /demo/icon.svg': 'needs no sign-in',
