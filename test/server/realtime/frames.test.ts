@@ -56,6 +56,7 @@ describe('S12: one connection', () => {
     await expect.poll(() => answers('40').length + answers('44').length).toBe(100);
     expect(answers('40')).toHaveLength(1);
     expect(answers('44').every((text) => text.includes('already_exists'))).toBe(true);
+    await expect.poll(() => heard.join()).toContain('"session"');
     // Told once, not a hundred times.
     const session = JSON.parse(
       heard.find((text) => text.startsWith('42/visitor,["session"'))?.slice(11) ?? '[]',
