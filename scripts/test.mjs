@@ -48,6 +48,9 @@ if (chosen.length === 0) {
   process.exit(2);
 }
 
+const pick = (from, pattern) =>
+  Object.fromEntries(Object.entries(from).filter(([name]) => pattern.test(name)));
+
 function start(part, quiet) {
   return new Promise((resolve) => {
     const [command, ...args] = part.command;
@@ -57,7 +60,18 @@ function start(part, quiet) {
         ...process.env,
         FORCE_COLOR: '0',
         THREADLINE_TEST_LONG: values.long ? '1' : '',
-        ...(values.long && { KILL_ROUNDS: '20', SIMULATION_SCHEDULES: '100000' }),
+        ...(values.long && {
+          KILL_ROUNDS: '20',
+          SIMULATION_SCHEDULES: '100000',
+          // 1,000 kills and 1,000,000 messages in pieces, which a run that was broken off does not do again.
+          FAULT_PIECES: '50',
+          FAULT_KILLS: '20',
+          FAULT_MESSAGES: '1000',
+          FAULT_VISITORS: '60',
+          FAULT_FOLDER: join(artifacts, 'faults'),
+          // What is set already is meant: a smaller run, or another folder.
+          ...pick(process.env, /^(KILL_ROUNDS|SIMULATION_SCHEDULES|FAULT_\w+)$/),
+        }),
       },
       stdio: quiet ? ['ignore', 'pipe', 'pipe'] : ['ignore', 'inherit', 'inherit'],
     });

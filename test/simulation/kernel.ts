@@ -78,7 +78,7 @@ export function createKernel(seed: number): Kernel {
     get tasks() {
       return tasks;
     },
-    random: (name) => randomFrom(hash(`${seed}/${name}`)),
+    random: (name) => seeded(`${seed}/${name}`),
     after(who, ms, task) {
       const made: Task = { at: now + Math.max(0, ms), order: ++order, owner: who, run: task };
       push(made);
@@ -118,6 +118,9 @@ function swap(heap: Task[], a: number, b: number): void {
   heap[a] = heap[b]!;
   heap[b] = kept;
 }
+
+/** Numbers in [0, 1) that follow from a text. */
+export const seeded = (text: string): (() => number) => randomFrom(hash(text));
 
 function hash(text: string): number {
   let value = 2_166_136_261;

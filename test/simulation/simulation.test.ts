@@ -1,11 +1,10 @@
-import { execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildCampaign, runCampaign } from './build.js';
 import type { Campaign } from './campaign.js';
+import { readHistory } from './history/history.js';
 import { play } from './run.js';
 import type { Schedule } from './schedule.js';
 
@@ -59,12 +58,10 @@ const mustBeReached = [
   'discard',
 ];
 
-async function readHistory(file: string): Promise<void> {
-  const reader = join(import.meta.dirname, 'history/check.mjs');
-  const { stdout } = await promisify(execFile)(process.execPath, [reader, file]).catch((error) => error);
-  const { complaints, ...totals } = JSON.parse(stdout);
+async function addReading(file: string): Promise<void> {
+  const { complaints, ...totals } = await readHistory(file);
   expect(complaints).toEqual([]);
-  for (const [name, count] of Object.entries(read)) Object.assign(read, { [name]: count + totals[name] });
+  for (const name of Object.keys(read) as (keyof typeof read)[]) read[name] += totals[name];
 }
 
 function count(campaign: Campaign): void {
@@ -103,7 +100,7 @@ describe('simulation', () => {
     const campaign = await runCampaign(program, options);
     count(campaign);
     expect(campaign.counterexample, explain(campaign)).toBeNull();
-    await readHistory(history);
+    await addReading(history);
     rmSync(history);
   });
 

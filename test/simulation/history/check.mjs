@@ -2,7 +2,8 @@
 // was written, acknowledged and seen, line by line, is all it has.
 //   node check.mjs FILE
 // Lines: {o:'write',p,m} {o:'ack',p,m,e,s,c} {o:'refuse'|'retry'|'late'|'discard',p,m} {o:'load',p} {o:'see',p,c,s,e}
-// {o:'final',c,v:[[seq, event, message, kind], ...]} and {o:'end'} after each run.
+// {o:'final',c,v:[[seq, event, message, kind], ...]}, {o:'whole',p,c,s,a} of a reader of audience a who says that it
+// shows all of c from s on, and {o:'end'} after each run.
 //   p who, m message, e event, s seq, c conversation
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
@@ -18,6 +19,8 @@ const totals = {
   invented: 0,
 };
 const complaints = [];
+/** What a customer's browser may see. */
+const forVisitors = ['message', 'conversation_started', 'status_changed'];
 
 function complain(kind, text) {
   totals[kind] += 1;
@@ -28,8 +31,10 @@ function check(lines) {
   const written = new Map();
   const place = new Map();
   const eventAt = new Map();
+  const finals = new Map();
   for (const { c, v } of lines.filter(({ o }) => o === 'final')) {
     let last = 0;
+    finals.set(c, v);
     for (const [seq, event, message] of v) {
       if (seq <= last) complain('misordered', `${c} holds ${seq} after ${last}`);
       last = seq;
@@ -57,6 +62,7 @@ function check(lines) {
       }
     } else if (line.o === 'retry' || line.o === 'late') late.add(line.m);
     else if (line.o === 'see') see(line);
+    else if (line.o === 'whole') whole(line);
   }
 
   /** One reader, one page, one conversation: what it sees grows at either end, and each event once. */
@@ -70,6 +76,15 @@ function check(lines) {
     views.set(key, view);
     if (view.has(s)) complain('doubled', `${p} saw ${s} of ${c} twice`);
     view.add(s);
+  }
+
+  /** Live and read together, nothing is missing. */
+  function whole({ p, c, s, a }) {
+    const view = views.get(`${p} ${c}`) ?? new Set();
+    for (const [seq, , , kind] of finals.get(c) ?? []) {
+      if (seq < s || (a === 'visitor' && !forVisitors.includes(kind))) continue;
+      if (!view.has(seq)) complain('lost', `${p} says that it shows all of ${c}, and never saw ${seq}`);
+    }
   }
 
   for (const message of place.keys())
