@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { Binary, BSONRegExp, Code, Decimal128, Int32, MaxKey, MinKey, ObjectId, Timestamp } from 'bson';
 import { StoreError } from '../errors.js';
-import { bytesAsSent, type Doc, Opaque, type, type Value } from './types.js';
+import { type Doc, Opaque, Sent, type, type Value } from './types.js';
 
 /** MongoDB's own limit of documents within documents. */
 const deepest = 180;
@@ -9,7 +9,7 @@ const deepest = 180;
 const broken = (what: string) => new StoreError(22, 'InvalidBSON', `invalid BSON: ${what}`);
 
 /** The most a JavaScript date holds either way, in milliseconds. */
-const farthestDate = 8_640_000_000_000_000n;
+const farthestDate = 8_640_000_000_000_000;
 
 /**
  * Reads a document's bytes. Every length is held against the bytes that are there.
@@ -17,19 +17,14 @@ const farthestDate = 8_640_000_000_000_000n;
  * @throws StoreError `InvalidBSON` (22), and `Overflow` (15) for documents nested deeper than 180
  */
 export function decode(bytes: Uint8Array): Doc {
-  const buffer = Buffer.isBuffer(bytes)
-    ? bytes
-    : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const doc = documentAt(buffer, 0, buffer.length, 0);
-  if (position !== buffer.length) throw broken('bytes after the document');
-  return doc;
+  const buffer = bufferOf(bytes);
+  return wholeDocument(buffer, new Map());
 }
 
-/**
- * Reads a command. The documents of its list `documents` keep their bytes (`bytesAsSent`): they are stored as they came.
- *
- * @throws StoreError as `decode`
- */
+/** The same, of a document that is stored as it came. @throws StoreError as `decode` */
+export const decodeSent = (bytes: Buffer): Sent => wholeDocument(bytes, new Sent(bytes));
+
+/** Reads a command. The documents of its list `documents` are `Sent`. @throws StoreError as `decode` */
 export function decodeCommand(bytes: Buffer): Doc {
   keepsBytes = true;
   try {
@@ -41,6 +36,15 @@ export function decodeCommand(bytes: Buffer): Doc {
 
 let keepsBytes = false;
 
+const bufferOf = (bytes: Uint8Array): Buffer =>
+  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+function wholeDocument<Into extends Doc>(buffer: Buffer, doc: Into): Into {
+  readInto(doc, buffer, 0, buffer.length, 0);
+  if (position !== buffer.length) throw broken('bytes after the document');
+  return doc;
+}
+
 /** The end of the document that begins at `at`; it ends before `limit`. */
 function endOf(buffer: Buffer, at: number, limit: number): number {
   if (at + 5 > limit) throw broken('a document beyond the end');
@@ -51,70 +55,102 @@ function endOf(buffer: Buffer, at: number, limit: number): number {
 
 function documentAt(buffer: Buffer, at: number, limit: number, depth: number): Doc {
   const doc: Doc = new Map();
-  each(buffer, at, limit, depth, (name, value) => doc.set(name, value));
+  readInto(doc, buffer, at, limit, depth);
   return doc;
-}
-
-function arrayAt(buffer: Buffer, at: number, limit: number, depth: number): Value[] {
-  const list: Value[] = [];
-  each(buffer, at, limit, depth, (_, value) => list.push(value));
-  return list;
-}
-
-function keptDocuments(buffer: Buffer, limit: number): Value[] {
-  const list: Value[] = [];
-  const end = endOf(buffer, position, limit) - 1;
-  position += 4;
-  while (position < end) {
-    const kind = buffer[position]!;
-    position += 1;
-    nameAt(buffer, end);
-    const start = position;
-    const value = valueAt(buffer, kind, end, 1);
-    if (value instanceof Map) bytesAsSent.set(value, buffer.subarray(start, position));
-    list.push(value);
-  }
-  if (position !== end) throw broken('a value beyond its document');
-  position = end + 1;
-  return list;
 }
 
 /** Where the reading stands: one for all, since a document is read without a break. */
 let position = 0;
 
-function each(
-  buffer: Buffer,
-  start: number,
-  limit: number,
-  depth: number,
-  take: (name: string, value: Value) => void,
-): void {
+/** @returns where the values of the document at `at` end, before its last byte; the reading stands at the first */
+function begin(buffer: Buffer, at: number, limit: number, depth: number): number {
   if (depth > deepest) throw new StoreError(15, 'Overflow', 'the document is nested too deeply');
-  const end = endOf(buffer, start, limit) - 1;
-  position = start + 4;
-  while (position < end) {
-    const kind = buffer[position]!;
-    position += 1;
-    const name = nameAt(buffer, end);
-    const isList = depth === 0 && keepsBytes && kind === type.array && name === 'documents';
-    take(name, isList ? keptDocuments(buffer, end) : valueAt(buffer, kind, end, depth));
-  }
+  const end = endOf(buffer, at, limit) - 1;
+  position = at + 4;
+  return end;
+}
+
+function finish(end: number): void {
   if (position !== end) throw broken('a value beyond its document');
   position = end + 1;
 }
 
+function readInto(doc: Doc, buffer: Buffer, at: number, limit: number, depth: number): void {
+  const end = begin(buffer, at, limit, depth);
+  const isCommand = keepsBytes && depth === 0;
+  while (position < end) {
+    const kind = buffer[position]!;
+    position += 1;
+    const name = nameAt(buffer, end);
+    const isKept = isCommand && kind === type.array && name === 'documents';
+    doc.set(name, isKept ? sentDocuments(buffer, end) : valueAt(buffer, kind, end, depth));
+  }
+  finish(end);
+}
+
+function arrayAt(buffer: Buffer, at: number, limit: number, depth: number): Value[] {
+  const list: Value[] = [];
+  const end = begin(buffer, at, limit, depth);
+  while (position < end) {
+    const kind = buffer[position]!;
+    position += 1;
+    nameAt(buffer, end);
+    list.push(valueAt(buffer, kind, end, depth));
+  }
+  finish(end);
+  return list;
+}
+
+function sentDocuments(buffer: Buffer, limit: number): Value[] {
+  const list: Value[] = [];
+  const end = begin(buffer, position, limit, 1);
+  while (position < end) {
+    const kind = buffer[position]!;
+    position += 1;
+    nameAt(buffer, end);
+    list.push(kind === type.document ? sentAt(buffer, end) : valueAt(buffer, kind, end, 1));
+  }
+  finish(end);
+  return list;
+}
+
+function sentAt(buffer: Buffer, limit: number): Sent {
+  const doc = new Sent(buffer.subarray(position, endOf(buffer, position, limit)));
+  readInto(doc, buffer, position, limit, 2);
+  return doc;
+}
+
+/** Names are few and come again and again: of each hash the latest, which is compared and not made anew. */
+const mostNames = 1_024;
+const names: (string | undefined)[] = new Array(mostNames);
+
 function nameAt(buffer: Buffer, end: number): string {
   const start = position;
   let isPlain = true;
+  let hash = 0;
   let at = start;
   for (; at < end; at += 1) {
     const byte = buffer[at]!;
     if (byte === 0) break;
     if (byte > 0x7f) isPlain = false;
+    hash = (Math.imul(hash, 31) + byte) | 0;
   }
   if (at >= end) throw broken('a name without an end');
   position = at + 1;
-  return isPlain ? buffer.toString('latin1', start, at) : utf8(buffer, start, at);
+  if (!isPlain) return utf8(buffer, start, at);
+  const place = hash & (mostNames - 1);
+  const known = names[place];
+  if (known !== undefined && isWritten(known, buffer, start, at)) return known;
+  const name = buffer.toString('latin1', start, at);
+  if (name.length < longestName) names[place] = name;
+  return name;
+}
+const longestName = 64;
+
+function isWritten(name: string, buffer: Buffer, start: number, end: number): boolean {
+  if (name.length !== end - start) return false;
+  for (let at = 0; at < name.length; at += 1) if (name.charCodeAt(at) !== buffer[start + at]) return false;
+  return true;
 }
 
 /** Bytes that are no UTF-8 come out with replacement characters, which a text may have of its own: only then look twice. */
@@ -169,9 +205,10 @@ function valueAt(buffer: Buffer, kind: number, end: number, depth: number): Valu
     }
     case type.date: {
       const start = skip(8, end);
-      const time = buffer.readBigInt64LE(start);
+      // Of what a date can hold, the upper half has at most 22 bits: the sum is exact.
+      const time = buffer.readInt32LE(start + 4) * 2 ** 32 + buffer.readUInt32LE(start);
       if (time > farthestDate || time < -farthestDate) return opaque(buffer, kind, start);
-      return new Date(Number(time));
+      return new Date(time);
     }
     case type.null:
       return null;

@@ -63,8 +63,12 @@ export class Opaque {
   ) {}
 }
 
-/** The bytes a document came as, kept where it is stored as it came. */
-export const bytesAsSent = new WeakMap<Doc, Buffer>();
+/** A document with the bytes it came as: it is stored as it came. */
+export class Sent extends Map<string, Value> {
+  constructor(readonly bytes: Buffer) {
+    super();
+  }
+}
 
 /** A document that is bytes already: the encoder copies it. */
 export class Raw {

@@ -2,6 +2,7 @@ import { encode } from '../bson/encode.js';
 import type { Doc, Value } from '../bson/types.js';
 import type { Collection } from '../disk/catalog.js';
 import { countOf } from '../disk/records.js';
+import { toTimestamp } from '../engine/clock.js';
 import * as read from '../engine/command.js';
 import {
   type Answer,
@@ -263,5 +264,5 @@ async function watch(
     batchSize,
     session: context.session?.key ?? null,
   });
-  return { ...answer, operationTime: database.oplog.lastTimestamp() };
+  return { ...answer, operationTime: toTimestamp(database.oplog.durable()) };
 }

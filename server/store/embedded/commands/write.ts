@@ -1,6 +1,6 @@
 import { Int32, ObjectId, Timestamp } from 'bson';
 import type { Plain } from '../bson/encode.js';
-import { bytesAsSent, type Doc, type Value } from '../bson/types.js';
+import { type Doc, Sent, type Value } from '../bson/types.js';
 import type { Collection } from '../disk/catalog.js';
 import type { Found } from '../disk/records.js';
 import * as read from '../engine/command.js';
@@ -141,7 +141,7 @@ export async function insert(command: Doc, context: Context): Promise<Answer> {
     const errors = runStatements(range, ordered, view, (at) => {
       const made = insertable(context, documents[at]!);
       checkValid(collection, made, command);
-      view.insert(collection, made, bytesAsSent.get(made));
+      view.insert(collection, made, made instanceof Sent ? made.bytes : undefined);
       n += 1;
     });
     return finished({ n: new Int32(n) }, errors);

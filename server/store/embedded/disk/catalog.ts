@@ -17,8 +17,11 @@ import { type Dictionary, prepareDictionary } from './record.js';
  * that changes it, read again when a commit fails.
  */
 
-/** Of the file. A newer one is refused. */
-export const formatVersion = 1;
+/**
+ * Of the file. A newer one is refused; an older one is read as it is, and becomes this one with the first commit.
+ * 2: what a commit adds to the oplog lies in blocks.
+ */
+export const formatVersion = 2;
 
 export interface Index {
   readonly name: string;
@@ -140,6 +143,8 @@ export function openCatalog(environment: Environment) {
   const dictionaries = environment.table('dictionaries');
   let collections = new Map<string, Collection>();
   let nextNumber = 1;
+  /** What the file says of itself; null while it says nothing. */
+  let format: number | null = null;
   /** Tables that dropped collections and indexes left empty. */
   let freeTables: number[] = [];
   const prepared = new Map<number, Dictionary>();
@@ -167,6 +172,7 @@ export function openCatalog(environment: Environment) {
     collections = new Map();
     nextNumber = 1;
     freeTables = [];
+    format = null;
     // A failed commit may have taken a dictionary's number with it.
     prepared.clear();
     const snapshot = environment.snapshot();
@@ -182,6 +188,7 @@ export function openCatalog(environment: Environment) {
           'StoreTooNew',
           `these data were written by a newer release (format ${version}, this one reads up to ${formatVersion})`,
         );
+      format = version;
       nextNumber = int(saved.get('next'));
       freeTables = (saved.get('free') as Value[]).map(int);
       entries = readEntries(table, { start: Buffer.from('c'), limit: 100_000 }, snapshot).map(({ value }) =>
@@ -228,6 +235,7 @@ export function openCatalog(environment: Environment) {
   }
 
   function saveMeta(): void {
+    format = formatVersion;
     write(
       table,
       metaKey,
@@ -355,6 +363,11 @@ export function openCatalog(environment: Environment) {
 
     /** Writes what was changed of a collection. */
     save,
+
+    /** The first thing a commit does: what it writes, older releases would not understand. */
+    claim(): void {
+      if (format !== null && format < formatVersion) saveMeta();
+    },
 
     /** Gives a collection the dictionary its later documents are stored with. */
     adopt(collection: Collection, bytes: Buffer): void {

@@ -1,6 +1,6 @@
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { type Database, open, type RootDatabase, type Transaction } from 'lmdb';
+import { type Database, open, type PutOptions, type RootDatabase, type Transaction } from 'lmdb';
 
 /**
  * LMDB as this store uses it: many named tables of bytes, one writer, readers on snapshots. A commit is durable before
@@ -304,5 +304,13 @@ export function readEntries(
 }
 
 export const write = (table: Table, key: Buffer, value: Buffer): void => void table.db.putSync(key, value);
+/** Writes behind all that is there: pages are filled to their ends, and no place is searched for. @returns whether it was behind */
+export const append = (table: Table, key: Buffer, value: Buffer): boolean =>
+  isPut(table.db.putSync(key, value, { append: true } as PutOptions));
+/** @returns whether the key was free */
+export const writeNew = (table: Table, key: Buffer, value: Buffer): boolean =>
+  isPut(table.db.putSync(key, value, { noOverwrite: true } as PutOptions));
+/** lmdb's types do not tell what it answers with. */
+const isPut = (answer: unknown): boolean => answer === true;
 export const remove = (table: Table, key: Buffer): boolean => table.db.removeSync(key);
 export const clear = (table: Table): void => table.db.clearSync();

@@ -10,6 +10,8 @@ import { compress, type Dictionary, decompress, prepareDictionary } from './lz4.
 const formPlain = 0;
 const formPacked = 1;
 const formWithDictionary = 2;
+/** Plain as well, and several things: how they lie in it knows who wrote them. */
+export const blockOf = 3;
 /** Shorter values do not win enough. */
 const leastPacked = 96;
 
@@ -42,9 +44,9 @@ function readVarint(bytes: Uint8Array, start: number): { value: number; next: nu
 }
 
 /** A value as it is, behind its checksum: for what is written once and rarely read. */
-export function packPlain(value: Uint8Array): Buffer {
+export function packPlain(value: Uint8Array, form: typeof formPlain | typeof blockOf = formPlain): Buffer {
   const out = Buffer.allocUnsafe(5 + value.length);
-  out[4] = formPlain;
+  out[4] = form;
   out.set(value, 5);
   out.writeUInt32LE(crc32(out.subarray(4)), 0);
   return out;
@@ -72,7 +74,7 @@ export function unpack(stored: Buffer, dictionaries: Dictionaries): Buffer {
   if (stored.length < 5 || crc32(stored.subarray(4)) !== stored.readUInt32LE(0))
     throw new ChecksumError('the checksum does not fit');
   const form = stored[4];
-  if (form === formPlain) return stored.subarray(5);
+  if (form === formPlain || form === blockOf) return stored.subarray(5);
   let at = 5;
   let dictionary: Dictionary | undefined;
   if (form === formWithDictionary) {

@@ -5,7 +5,17 @@ import { duplicateKey, StoreError } from '../errors.js';
 import { type DocumentKeys, keysOf as documentKeys, type KeyedIndex } from '../index/keys.js';
 import { pathOf } from '../values/path.js';
 import { type Catalog, type Collection, type Index, namespaceOf } from './catalog.js';
-import { read, readEntries, readKeys, remove, type Snapshot, type Table, write } from './environment.js';
+import {
+  append,
+  read,
+  readEntries,
+  readKeys,
+  remove,
+  type Snapshot,
+  type Table,
+  write,
+  writeNew,
+} from './environment.js';
 import { ChecksumError, dictionaryOf, pack, unpack } from './record.js';
 
 /**
@@ -203,30 +213,35 @@ function valueFor(doc: Doc, path: string[]): Value {
   return at ?? null;
 }
 
-/**
- * Writes a document and its index entries, inside a commit; nothing is written when a unique key is another's.
- *
- * @throws StoreError `DuplicateKey` (11000)
- */
-export function putRecord(
-  catalog: Catalog,
-  collection: Collection,
-  record: number,
-  doc: Doc,
-  before: Doc | null,
-  raw: Buffer = encode(doc),
-): void {
+function checkSize(raw: Buffer): void {
   if (raw.length > largestDocument)
     throw new StoreError(
       10334,
       'BSONObjectTooLarge',
       `object to insert too large. size in bytes: ${raw.length}, max size: ${largestDocument}`,
     );
+}
+
+/**
+ * Writes a document in the place of `before`, and its index entries, inside a commit; nothing is written when a unique
+ * key is another's.
+ *
+ * @throws StoreError `DuplicateKey` (11000)
+ */
+export function replaceRecord(
+  catalog: Catalog,
+  collection: Collection,
+  record: number,
+  doc: Doc,
+  before: Doc,
+): void {
+  const raw = encode(doc);
+  checkSize(raw);
   const changes: { index: Index; now: Buffer[]; old: Buffer[]; isScattered: boolean }[] = [];
   for (const index of collection.indexes) {
-    if (before && isUntouched(index, before, doc)) continue;
+    if (isUntouched(index, before, doc)) continue;
     const { keys: now, isScattered } = entriesFor(index, doc);
-    const old = before ? keysOf(index, before) : [];
+    const old = keysOf(index, before);
     if (index.unique)
       for (const key of now) {
         const holder = holderOf(index, key, null);
@@ -234,18 +249,68 @@ export function putRecord(
       }
     changes.push({ index, now, old, isScattered });
   }
-  const { dictionary } = collection;
-  write(collection.records, recordKey(record), pack(raw, dictionary ?? undefined));
+  write(collection.records, recordKey(record), pack(raw, collection.dictionary ?? undefined));
   let isChanged = false;
   for (const { index, now, old, isScattered } of changes) {
-    if (isScattered && !index.multikey) {
-      index.multikey = true;
-      isChanged = true;
-    }
+    if (isScattered) isChanged = scatter(index) || isChanged;
     moveEntries(index, record, now, old);
   }
   if (isChanged) catalog.save(collection);
-  if (!dictionary && record === dictionaryAfter) adoptDictionary(catalog, collection);
+}
+
+/**
+ * Writes a new document and its index entries, inside a commit; nothing is written when a unique key is another's.
+ *
+ * @throws StoreError `DuplicateKey` (11000)
+ */
+export function insertRecord(
+  catalog: Catalog,
+  collection: Collection,
+  record: number,
+  doc: Doc,
+  raw: Buffer = encode(doc),
+): void {
+  checkSize(raw);
+  const { indexes, records } = collection;
+  const number = recordKey(record);
+  const entries = indexes.map((index) => entriesFor(index, doc));
+  takeKeys(collection, entries, doc, number);
+  let isChanged = false;
+  for (let n = 0; n < indexes.length; n += 1) {
+    const index = indexes[n]!;
+    const { keys, isScattered } = entries[n]!;
+    if (!index.unique) for (const key of keys) write(index.table, Buffer.concat([key, number]), empty);
+    if (isScattered) isChanged = scatter(index) || isChanged;
+  }
+  const { dictionary } = collection;
+  const stored = pack(raw, dictionary ?? undefined);
+  if (!append(records, number, stored)) write(records, number, stored);
+  if (isChanged) catalog.save(collection);
+  if (!dictionary && record >= dictionaryAfter) adoptDictionary(catalog, collection);
+}
+
+/** Writes the keys of unique indexes; of a document that cannot have all of its own, none. */
+function takeKeys(collection: Collection, entries: readonly DocumentKeys[], doc: Doc, number: Buffer): void {
+  const { indexes } = collection;
+  for (let n = 0; n < indexes.length; n += 1) {
+    const index = indexes[n]!;
+    if (!index.unique) continue;
+    const { keys } = entries[n]!;
+    for (let at = 0; at < keys.length; at += 1) {
+      if (writeNew(index.table, keys[at]!, number)) continue;
+      for (const key of keys.slice(0, at)) remove(index.table, key);
+      for (let m = 0; m < n; m += 1)
+        if (indexes[m]!.unique) for (const key of entries[m]!.keys) remove(indexes[m]!.table, key);
+      throw clash(collection, index, doc);
+    }
+  }
+}
+
+/** @returns whether this is new */
+function scatter(index: Index): boolean {
+  const isNew = !index.multikey;
+  index.multikey = true;
+  return isNew;
 }
 
 function moveEntries(index: Index, record: number, now: Buffer[], old: Buffer[]): void {

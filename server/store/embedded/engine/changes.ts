@@ -1,5 +1,5 @@
 import { Binary } from 'bson';
-import type { Plain } from '../bson/encode.js';
+import { encode, type Plain } from '../bson/encode.js';
 import { type Doc, Raw, type Value } from '../bson/types.js';
 import { type Collection, namespaceOf } from '../disk/catalog.js';
 import { describe } from '../update/describe.js';
@@ -41,42 +41,44 @@ const idOf = (doc: Doc): Value => doc.get('_id') ?? null;
 
 /** Adds a change to the commit that runs. */
 export function record(database: Database, change: Change, origin: Origin): void {
-  const common = {
-    wall: database.now(),
+  const wall = database.now();
+  const common = () => ({
+    wall,
     ...(origin.session && origin.number !== null && { lsid: origin.session.id, txn: origin.number }),
-  };
+  });
   if (!('collection' in change)) {
     database.oplog.add({
       op: change.kind,
       ns: `${change.db}.${change.name}`,
       ...(change.uuid && { ui: new Binary(change.uuid, 4) }),
       o: change.detail,
-      ...common,
+      ...common(),
     });
     return;
   }
   const { collection } = change;
   const images = keeps(collection);
-  const head = {
+  const head = () => ({
     op: change.kind,
     ns: namespaceOf(collection),
     ui: new Binary(collection.uuid, 4),
-    ...common,
-  };
+    ...common(),
+  });
   switch (change.kind) {
-    case 'insert':
-      database.oplog.add({
-        ...head,
-        k: idOf(change.after),
-        o: change.raw ? new Raw(change.raw) : change.after,
-      });
+    case 'insert': {
+      const document = change.raw ?? encode(change.after);
+      const entry = () => ({ ...head(), k: idOf(change.after), o: new Raw(document) });
+      // Of a transaction each says which, and so is like no other.
+      if (origin.session) database.oplog.add(entry());
+      else database.oplog.addInsert({ of: collection, wall: wall.getTime(), document }, entry);
       return;
+    }
     case 'delete':
-      database.oplog.add({ ...head, k: idOf(change.before), ...(images && { pre: change.before }) });
+      database.oplog.add({ ...head(), k: idOf(change.before), ...(images && { pre: change.before }) });
       return;
     case 'replace':
       database.oplog.add({
-        ...head,
+        ...head(),
         k: idOf(change.after),
         o: change.after,
         ...(images && { pre: change.before }),
@@ -84,7 +86,7 @@ export function record(database: Database, change: Change, origin: Origin): void
       return;
     case 'update':
       database.oplog.add({
-        ...head,
+        ...head(),
         k: idOf(change.after),
         d: { ...describe(change.before, change.after, change.touched) },
         ...(images && { pre: change.before, post: change.after }),

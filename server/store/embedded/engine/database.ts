@@ -26,7 +26,7 @@ export interface Database {
   snapshot(): Snapshot;
   /** The number of the latest commit that is durable. */
   sequence(): number;
-  /** Remembers that the commit that runs changes a record. */
+  /** Remembers that the commit that runs changes a record. New ones nobody can have seen: they need no mark. */
   mark(collection: Collection, record: number): void;
   changedSince(collection: Collection, record: number, sequence: number): boolean;
   /** An open transaction: what is changed from now on is remembered until it ends. */
@@ -89,8 +89,13 @@ export function openDatabase({
   const writer = createWriter<null>({
     async commit(work) {
       try {
-        await environment.commit(() => work(null));
+        await environment.commit(() => {
+          catalog.claim();
+          work(null);
+          oplog.finish();
+        });
         sequence += 1;
+        oplog.settle();
         for (const name of changing) {
           changed.delete(name);
           changed.set(name, sequence);

@@ -1,7 +1,7 @@
 import { Binary, Int32, Timestamp } from 'bson';
-import { decode, decodeCommand } from '../bson/decode.js';
+import { decodeCommand, decodeSent } from '../bson/decode.js';
 import { encode, type Plain } from '../bson/encode.js';
-import { bytesAsSent, type Doc } from '../bson/types.js';
+import type { Doc } from '../bson/types.js';
 import * as admin from '../commands/admin.js';
 import { aggregate } from '../commands/aggregate.js';
 import { saslContinue, saslStart } from '../commands/auth.js';
@@ -117,7 +117,7 @@ export function createDispatch({ database, server, credentials, isTest, onFailur
     let command: Doc;
     try {
       command = decodeCommand(message.body);
-      for (const [name, documents] of message.sequences) command.set(name, documents.map(kept));
+      for (const [name, documents] of message.sequences) command.set(name, documents.map(decodeSent));
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
       return { kind: 'answer', document: encode(answerOf(error)) };
@@ -150,7 +150,7 @@ export function createDispatch({ database, server, credentials, isTest, onFailur
 
   /** How far the store has come: what drivers pass on so that one client sees what another wrote. */
   function times(): Buffer {
-    const time = database.oplog.last();
+    const time = database.oplog.durable();
     if (latest?.time === time) return latest.bytes;
     const now = toTimestamp(time);
     latest = { time, bytes: encode({ $clusterTime: { clusterTime: now, signature }, operationTime: now }) };
@@ -312,12 +312,6 @@ export function createDispatch({ database, server, credentials, isTest, onFailur
       sessions.close();
     },
   };
-}
-
-function kept(bytes: Buffer): Doc {
-  const doc = decode(bytes);
-  bytesAsSent.set(doc, bytes);
-  return doc;
 }
 
 const internalError = () =>

@@ -4,6 +4,7 @@ import { encode, type Plain } from '../bson/encode.js';
 import type { Doc } from '../bson/types.js';
 import { read as readEntry, remove, type Snapshot, write } from '../disk/environment.js';
 import { noSuchTransaction, StoreError } from '../errors.js';
+import { toTimestamp } from './clock.js';
 import * as read from './command.js';
 import type { Database } from './database.js';
 import { beginTransaction, type Claims, type OpenTransaction } from './transaction.js';
@@ -16,6 +17,8 @@ export interface Session {
   /** Of its latest transaction or retryable write. */
   number: bigint;
   open: OpenTransaction | null;
+  /** The newest number that may be noted; null until somebody has looked. */
+  noted: bigint | null;
   /** How its transaction `number` ended. */
   ended: 'aborted' | null;
   usedAt: number;
@@ -70,6 +73,7 @@ export function createSessions(database: Database) {
           key,
           id,
           number: -1n,
+          noted: null,
           open: null,
           ended: null,
           usedAt: 0,
@@ -120,14 +124,17 @@ export function createSessions(database: Database) {
 
     /** What was noted under a session's number, in the commit that runs or as it is committed. */
     noteOf(session: Session, number: bigint, snapshot: Snapshot | null): Doc | null {
+      if (session.noted !== null && session.noted < number) return null;
       const bytes = readEntry(notes, noteKey(session), snapshot);
-      if (!bytes) return null;
-      const note = decode(Buffer.from(bytes));
-      return note.get('number') === number ? note : null;
+      const note = bytes ? decode(Buffer.from(bytes)) : null;
+      session.noted = (note?.get('number') as bigint | undefined) ?? -1n;
+      return session.noted === number ? note : null;
     },
 
     /** Notes, with the effect itself in one commit, what a retry is to be answered. */
     note(session: Session, number: bigint, what: Plain): void {
+      // Of a commit that fails it says too much: then there is nothing to be found.
+      session.noted = number;
       write(notes, noteKey(session), encode({ number, at: database.now(), ...what }));
     },
 
@@ -147,7 +154,7 @@ export function createSessions(database: Database) {
 
     /** The snapshot to read at: the one of `at`, or one of now. */
     snapshotAt(at: Timestamp | null): { snapshot: Snapshot; time: bigint } {
-      const wanted = BigInt.asUintN(64, (at ?? database.oplog.lastTimestamp()).toBigInt());
+      const wanted = BigInt.asUintN(64, (at ?? toTimestamp(database.oplog.durable())).toBigInt());
       const held = snapshots.get(wanted);
       if (held) {
         held.usedAt = time();

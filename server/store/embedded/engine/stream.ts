@@ -55,7 +55,6 @@ const allowedStages = new Set([
   '$redact',
   '$changeStreamSplitLargeEvent',
 ]);
-const readAtOnce = 256;
 
 const before = ({ seconds, counter }: Time): Time => ({ seconds, counter: counter - 1 });
 
@@ -103,7 +102,7 @@ export function openStream(options: StreamOptions): Source {
 
   function fill(): void {
     while (ready.length === 0 && !isInvalid) {
-      const entries = database.oplog.after(position, readAtOnce, snapshot!);
+      const entries = database.oplog.after(position, snapshot!);
       if (entries.length === 0) return;
       for (const one of entries) {
         position = one.time;
@@ -329,7 +328,8 @@ function startOf(database: Database, spec: Doc): Time {
       'Location40674',
       "Only one type of resume option is allowed, but multiple were found: at most one of 'resumeAfter', 'startAfter' and 'startAtOperationTime'",
     );
-  let position = database.oplog.last();
+  // What a commit under way adds is acknowledged later than this: it is shown.
+  let position = database.oplog.durable();
   if (resume !== undefined || start !== undefined) {
     const token = tokenFrom((resume ?? start)!);
     if (token.isInvalidation && resume !== undefined)

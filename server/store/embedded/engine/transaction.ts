@@ -2,7 +2,16 @@ import { encode } from '../bson/encode.js';
 import type { Doc, Value } from '../bson/types.js';
 import { type Collection, type Index, indexFrom, nowhere, virtualCollection } from '../disk/catalog.js';
 import type { Snapshot } from '../disk/environment.js';
-import { clash, Found, holderOf, keysOf, putRecord, removeRecord, takeRecord } from '../disk/records.js';
+import {
+  clash,
+  Found,
+  holderOf,
+  insertRecord,
+  keysOf,
+  removeRecord,
+  replaceRecord,
+  takeRecord,
+} from '../disk/records.js';
 import { StoreError, snapshotUnavailable, writeConflict } from '../errors.js';
 import type { Change } from './changes.js';
 import { type Database, Undo } from './database.js';
@@ -262,10 +271,10 @@ export function beginTransaction(database: Database, claims: Claims): OpenTransa
   function place({ record, before, after }: Written, collection: Collection): void {
     if (record !== null) database.mark(collection, record);
     if (!after) return;
-    const number = record ?? takeRecord(collection);
-    database.mark(collection, number);
-    const wasRemoved = givesUpKeys({ collection, record, before, after });
-    putRecord(database.catalog, collection, number, after, wasRemoved ? null : before);
+    const { catalog } = database;
+    if (record !== null && !givesUpKeys({ collection, record, before, after }))
+      replaceRecord(catalog, collection, record, after, before!);
+    else insertRecord(catalog, collection, record ?? takeRecord(collection), after);
   }
 
   /** Whether a document goes away, or changes a unique key that another may want. */

@@ -2,7 +2,14 @@ import { encode } from '../bson/encode.js';
 import type { Doc, Value } from '../bson/types.js';
 import type { Collection } from '../disk/catalog.js';
 import type { Snapshot } from '../disk/environment.js';
-import { type Found, putRecord, type Reader, removeRecord, takeRecord } from '../disk/records.js';
+import {
+  type Found,
+  insertRecord,
+  type Reader,
+  removeRecord,
+  replaceRecord,
+  takeRecord,
+} from '../disk/records.js';
 import { StoreError } from '../errors.js';
 import { compileFilter, type Matcher } from '../query/match.js';
 import { compileSort } from '../query/sort.js';
@@ -137,12 +144,11 @@ export function liveView(database: Database, reader: Reader, record: (change: Ch
     insert(collection, doc, raw) {
       const number = takeRecord(collection);
       const bytes = raw ?? encode(doc);
-      putRecord(catalog, collection, number, doc, null, bytes);
-      database.mark(collection, number);
+      insertRecord(catalog, collection, number, doc, bytes);
       record({ kind: 'insert', collection, after: doc, raw: bytes });
     },
     replace(collection, found, doc, touched) {
-      putRecord(catalog, collection, found.record, doc, found.doc);
+      replaceRecord(catalog, collection, found.record, doc, found.doc);
       database.mark(collection, found.record);
       record({
         kind: touched ? 'update' : 'replace',

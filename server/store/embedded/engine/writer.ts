@@ -40,21 +40,14 @@ export interface Writer<Batch> {
 export function createWriter<Batch>(port: WriterPort<Batch>): Writer<Batch> {
   let waiting: WriteTask<Batch>[] = [];
   let running: Promise<void> | null = null;
-  let isScheduled = false;
   /** After a task threw, the others are tried again one by one. */
   let oneByOne = 0;
 
   function schedule(): void {
-    if (isScheduled || running || waiting.length === 0) return;
-    isScheduled = true;
-    // What arrives in the same turn of the event loop comes along.
-    setImmediate(() => {
-      isScheduled = false;
-      if (running || waiting.length === 0) return;
-      running = commitNext().finally(() => {
-        running = null;
-        schedule();
-      });
+    if (running || waiting.length === 0) return;
+    running = commitNext().finally(() => {
+      running = null;
+      schedule();
     });
   }
 
@@ -64,11 +57,13 @@ export function createWriter<Batch>(port: WriterPort<Batch>): Writer<Batch> {
     const done: WriteTask<Batch>[] = [];
     const unfinished: WriteTask<Batch>[] = [];
     const blocked: { task: WriteTask<Batch>; until: Promise<unknown> }[] = [];
-    const queue = waiting;
-    waiting = [];
+    let queue: WriteTask<Batch>[] = [];
     let next = 0;
     try {
       await port.commit((batch) => {
+        // The commit was asked for a while ago, and begun by another thread: what came meanwhile is taken along.
+        queue = waiting;
+        waiting = [];
         const began = port.now();
         while (next < queue.length && taken.length < most) {
           const task = queue[next]!;
@@ -89,6 +84,13 @@ export function createWriter<Batch>(port: WriterPort<Batch>): Writer<Batch> {
     } catch (error) {
       for (const task of taken) task.undone?.();
       const rest = queue.slice(next);
+      if (taken.length === 0) {
+        // It did not even begin: whoever waits is told so, and not left to wait for better times.
+        const all = waiting;
+        waiting = [];
+        for (const task of all) task.failed(error);
+        return;
+      }
       if (port.isOfDisk(error) || taken.length <= 1) {
         if (oneByOne > 0) oneByOne -= 1;
         waiting = [...rest, ...waiting];
