@@ -16,9 +16,10 @@ import {
 import { openStream } from '../engine/stream.js';
 import { type Query, reading } from '../engine/view.js';
 import { StoreError } from '../errors.js';
-import { compilePipeline, type PipelineContext, splitPipeline } from '../stages/pipeline.js';
+import { balanceFor } from '../stages/memory.js';
+import { compilePipeline, type PipelineContext, type Rows, splitPipeline } from '../stages/pipeline.js';
 import { writerFor } from './output.js';
-import { hintOf, ownerOf, sourceOf, timeField } from './reading.js';
+import { hintOf, ownerOf, sourceOf, timeField, turn } from './reading.js';
 import { viewOf } from './views.js';
 
 const aggregateFields = new Set([
@@ -78,11 +79,20 @@ export function pipelineContext(
       const snapshot = context.transaction || context.at ? null : database.snapshot();
       try {
         const view = readView(context, { snapshot });
-        for (const one of view.find(other, { filter: filter ?? new Map(), variables }))
-          if (one) yield one.doc;
+        const { deadline } = context;
+        for (const one of view.find(other, { filter: filter ?? new Map(), variables, deadline }))
+          yield one?.doc ?? null;
       } finally {
         snapshot?.done();
       }
+    },
+    isIndexed(db: string, name: string, field: string) {
+      const other = collectionNamed(context, db, name);
+      if (!other) return true;
+      return other.indexes.some(({ fields, hidden, partial, sparse, collate }) => {
+        const isWhole = !hidden && !partial && !sparse && !collate;
+        return isWhole && fields[0]!.name === field;
+      });
     },
     *localSessions() {
       for (const session of context.sessions.all())
@@ -162,9 +172,21 @@ function rowsFor(
     const input = function* () {
       if (collection) for (const one of view.find(collection, query)) yield one?.doc ?? null;
     };
-    for (const row of run(input())) yield row && encode(row);
+    for (const row of run(input())) yield row && rowBytes(row);
   };
 }
+
+/** @throws StoreError `BSONObjectTooLarge` (10334) */
+function rowBytes(row: Doc): Buffer {
+  const bytes = encode(row);
+  if (bytes.length <= largestRow) return bytes;
+  throw new StoreError(
+    10334,
+    'BSONObjectTooLarge',
+    `BSONObj size: ${bytes.length} is invalid. Size must be between 0 and ${largestRow}`,
+  );
+}
+const largestRow = 16 * 1024 * 1024 + 16 * 1024;
 
 function queryOf(
   command: Doc,
@@ -188,6 +210,21 @@ function queryOf(
   };
 }
 
+/** All rows, giving way now and then. @throws StoreError `QueryExceededMemoryLimitNoDiskUseAllowed` (292) */
+async function gathered(rows: Rows): Promise<Doc[]> {
+  const held = balanceFor('What is to be written');
+  const all: Doc[] = [];
+  for (const row of rows) {
+    if (row === null) {
+      await turn();
+      continue;
+    }
+    held.add(row);
+    all.push(row);
+  }
+  return all;
+}
+
 /** `$out` and `$merge`: what comes out of the pipeline is written, and nothing is answered with. */
 async function output(
   command: Doc,
@@ -206,9 +243,9 @@ async function output(
   try {
     const view = readView(context, reading(snapshot));
     const input = function* () {
-      if (collection) for (const one of view.find(collection, query)) if (one) yield one.doc;
+      if (collection) for (const one of view.find(collection, query)) yield one?.doc ?? null;
     };
-    result = [...run(input())].filter((row) => row !== null);
+    result = await gathered(run(input()));
   } finally {
     snapshot.done();
   }

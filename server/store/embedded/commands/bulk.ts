@@ -3,12 +3,13 @@ import { encode, type Plain } from '../bson/encode.js';
 import type { Doc } from '../bson/types.js';
 import type { Collection } from '../disk/catalog.js';
 import * as read from '../engine/command.js';
-import { type Answer, type Context, collectionForWrite, write } from '../engine/context.js';
+import { type Answer, type Context, collectionIfNeeded, write } from '../engine/context.js';
 import { listSource } from '../engine/cursors.js';
 import type { View } from '../engine/view.js';
 import { StoreError } from '../errors.js';
 import { hintOf, ownerOf } from './reading.js';
-import { checkValid, insertable, runDelete, runUpdate, withShared, writeErrorOf } from './write.js';
+import { runUpdate } from './update.js';
+import { checkValid, insertable, runDelete, withShared, writeErrorOf } from './write.js';
 
 /** `bulkWrite`: operations on several collections in one command. */
 
@@ -42,11 +43,13 @@ export async function bulkWrite(command: Doc, context: Context): Promise<Answer>
       `Write batch sizes must be between 1 and 100000. Got ${operations.length} operations.`,
     );
   const namespaces = read.docs(command, 'nsInfo').map((one) => read.text(one, 'ns'));
-  const collections: Collection[] = [];
-  for (const namespace of namespaces) {
+  const collections: (Collection | null)[] = [];
+  for (const [at, namespace] of namespaces.entries()) {
     const dot = namespace.indexOf('.');
     if (dot < 1) throw new StoreError(73, 'InvalidNamespace', `Invalid namespace specified '${namespace}'`);
-    collections.push(await collectionForWrite(context, namespace.slice(0, dot), namespace.slice(dot + 1)));
+    const [db, name] = [namespace.slice(0, dot), namespace.slice(dot + 1)];
+    const isNeeded = operations.some((one) => mayInsert(one) && placeOf(one) === at);
+    collections.push(await collectionIfNeeded(context, db, name, isNeeded));
   }
   const ordered = read.flag(command, 'ordered', true);
   const errorsOnly = read.flag(command, 'errorsOnly');
@@ -93,22 +96,37 @@ async function withCursor(command: Doc, context: Context, answer: Answer): Promi
   return { ...answer, cursor: opened.cursor };
 }
 
-function collectionOf(collections: Collection[], operation: Doc, kind: string): Collection {
-  const found = collections[read.number(operation, kind, -1)];
-  if (!found) throw new StoreError(2, 'BadValue', 'BulkWrite ops entry has an invalid nsInfo index.');
+const placeOf = (operation: Doc): number => read.number(operation, read.nameOf(operation), -1);
+const mayInsert = (operation: Doc): boolean => operation.has('insert') || read.flag(operation, 'upsert');
+
+/** Null: there is no such collection, and nothing in it. */
+function collectionOf(collections: (Collection | null)[], operation: Doc): Collection | null {
+  const found = collections[placeOf(operation)];
+  if (found === undefined)
+    throw new StoreError(2, 'BadValue', 'BulkWrite ops entry has an invalid nsInfo index.');
   return found;
 }
+
+/** What comes of a statement where there is no collection. */
+function nothing(kind: string): Plain {
+  if (kind === 'delete') return { n: new Int32(0) };
+  if (kind === 'update') return { n: new Int32(0), nModified: new Int32(0) };
+  throw unknown(kind);
+}
+
+const unknown = (kind: string) => new StoreError(9, 'FailedToParse', `unknown bulkWrite operation '${kind}'`);
 
 function runOne(
   context: Context,
   view: View,
-  collections: Collection[],
+  collections: (Collection | null)[],
   command: Doc,
   operation: Doc,
   counts: Counts,
 ): Plain {
   const kind = read.nameOf(operation);
-  const collection = collectionOf(collections, operation, kind);
+  const collection = collectionOf(collections, operation);
+  if (!collection) return nothing(kind);
   if (kind === 'insert') {
     const made = insertable(context, read.requiredDoc(operation, 'document'));
     checkValid(collection, made, command);
@@ -126,7 +144,7 @@ function runOne(
     counts.nDeleted += n;
     return { n: new Int32(n) };
   }
-  if (kind !== 'update') throw new StoreError(9, 'FailedToParse', `unknown bulkWrite operation '${kind}'`);
+  if (kind !== 'update') throw unknown(kind);
   const mods = operation.get('updateMods');
   const result = runUpdate(context, view, collection, {
     filter: read.requiredDoc(operation, 'filter'),

@@ -1,6 +1,7 @@
 import { Int32 } from 'bson';
 import { decode } from '../bson/decode.js';
-import type { Doc, Raw, Value } from '../bson/types.js';
+import { sizeOf } from '../bson/size.js';
+import type { Doc, Raw } from '../bson/types.js';
 import { countOf } from '../disk/records.js';
 import * as read from '../engine/command.js';
 import {
@@ -12,8 +13,8 @@ import {
   HangUp,
 } from '../engine/context.js';
 import type { View } from '../engine/view.js';
-import { StoreError } from '../errors.js';
-import { equals } from '../values/compare.js';
+import { location, StoreError } from '../errors.js';
+import { valueSet } from '../stages/grouping.js';
 import { distinctValuesAt } from '../values/path.js';
 import { aggregate } from './aggregate.js';
 import { each, ownerOf, projectionOf, queryOf, rowsOf, sourceOf, timeField } from './reading.js';
@@ -142,6 +143,7 @@ async function countOfView(command: Doc, context: Context): Promise<Answer> {
   return { n: row ? (decode(row.bytes).get('n') ?? new Int32(0)) : new Int32(0), ok: 1 };
 }
 
+const largestAnswer = 16 * 1024 * 1024;
 const distinctFields = new Set(['key', 'query', 'collation', 'hint']);
 
 export async function distinct(command: Doc, context: Context): Promise<Answer> {
@@ -149,16 +151,13 @@ export async function distinct(command: Doc, context: Context): Promise<Answer> 
   const collection = findCollection(command, context);
   const path = read.text(command, 'key').split('.');
   const query = queryOf(command, collection, context, 'query');
-  const values: Value[] = [];
-  const seen = new Map<string, Value[]>();
+  const values = valueSet(query.collate);
+  let bytes = 0;
   for await (const one of each(context, collection, query))
     for (const value of distinctValuesAt(one.doc, path)) {
-      // Equal numbers of several types are one value: told apart by what they look like first.
-      const bucket = typeof value === 'string' && !query.collate ? `s${value}` : '';
-      const rivals = seen.get(bucket) ?? [];
-      if (rivals.some((rival) => equals(rival, value, query.collate))) continue;
-      seen.set(bucket, [...rivals, value]);
-      values.push(value);
+      if (!values.add(value)) continue;
+      bytes += sizeOf(value);
+      if (bytes > largestAnswer) throw location(17217, 'distinct too big, 16mb cap');
     }
-  return { values, ...timeField(context), ok: 1 };
+  return { values: values.values(), ...timeField(context), ok: 1 };
 }

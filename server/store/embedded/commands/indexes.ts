@@ -14,7 +14,6 @@ import {
   noteChange,
 } from '../engine/context.js';
 import { listSource } from '../engine/cursors.js';
-import { Undo } from '../engine/database.js';
 import { StoreError } from '../errors.js';
 import { equals } from '../values/compare.js';
 import { isNumber, toDouble } from '../values/numbers.js';
@@ -183,12 +182,7 @@ export async function createIndexes(command: Doc, context: Context): Promise<Ans
       indexFrom(collection.records, spec, false);
       added.push(database.catalog.addIndex(collection, spec));
     }
-    try {
-      for (const one of added) fillIndex(database.catalog, collection, one);
-    } catch (error) {
-      if (error instanceof StoreError) throw new Undo(error);
-      throw error;
-    }
+    for (const one of added) fillIndex(database.catalog, collection, one);
     for (const one of added)
       noteChange(context, {
         kind: 'createIndexes',

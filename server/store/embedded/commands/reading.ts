@@ -33,6 +33,7 @@ export function sourceOf(context: Context, rows: (view: View) => Iterator<Buffer
 
 /** What a cursor remembers of where it was opened. */
 export const ownerOf = (context: Context) => ({
+  deadline: context.deadline,
   session: context.session?.key ?? null,
   transaction: context.transaction ? context.number : null,
 });
@@ -81,7 +82,7 @@ export function projectionOf(command: Doc, query: Query, field = 'projection'): 
   });
 }
 
-const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+export const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 /** A reading for one answer: what is committed when it begins, giving way now and then. */
 export async function* each(

@@ -118,6 +118,7 @@ export function openEnvironment(path: string, { mapBytes = defaultMapBytes } = {
   const tables = new Map<string, Table>();
   const snapshots = new Set<HeldSnapshot>();
   let root: RootDatabase<Buffer, Buffer> | null = openRoot();
+  let isRecovering = false;
   if (isNew) syncDirectory(dirname(path));
   /** Tables made by the commit that runs: gone again when it fails. */
   let made: Table[] = [];
@@ -142,6 +143,7 @@ export function openEnvironment(path: string, { mapBytes = defaultMapBytes } = {
   }
 
   function alive(): RootDatabase<Buffer, Buffer> {
+    if (isRecovering) throw new SnapshotLost('the store is being opened again');
     if (!root) root = reopened();
     return root;
   }
@@ -166,8 +168,13 @@ export function openEnvironment(path: string, { mapBytes = defaultMapBytes } = {
     for (const table of made) tables.delete(table.name);
     const broken = root;
     root = null;
-    await broken?.close();
-    root = reopened();
+    isRecovering = true;
+    try {
+      await broken?.close();
+      root = reopened();
+    } finally {
+      isRecovering = false;
+    }
   }
 
   return {

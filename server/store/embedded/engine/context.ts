@@ -15,7 +15,7 @@ import { expressionFor, type Variables } from './expressions.js';
 import type { FailPoints } from './failpoints.js';
 import type { Session, Sessions } from './sessions.js';
 import type { OpenTransaction } from './transaction.js';
-import { liveView, type View } from './view.js';
+import { type Deadline, liveView, type View } from './view.js';
 
 /** What a command runs in. */
 export interface Context {
@@ -30,8 +30,7 @@ export interface Context {
   /** Of a retryable write or a transaction. */
   readonly number: bigint | null;
   readonly isRetryable: boolean;
-  /** `performance.now()` at which the command has had its time. */
-  readonly deadline: number | undefined;
+  readonly deadline: Deadline | undefined;
   /** A snapshot that was asked for by `readConcern`, and its time. */
   readonly at: { snapshot: Snapshot; time: bigint } | null;
 }
@@ -186,11 +185,11 @@ export async function collectionForWrite(context: Context, db: string, name: str
 
 /** The collection of a write that makes none: null when it is not there and nothing is to be inserted. */
 export async function collectionIfNeeded(
-  command: Doc,
   context: Context,
+  db: string,
+  name: string,
   isNeeded: boolean,
 ): Promise<Collection | null> {
-  const [db, name] = [dbOf(command), collectionName(command)];
   if (isNeeded) return collectionForWrite(context, db, name);
   const known = collectionNamed(context, db, name);
   return known ? writable(known) : null;

@@ -3,6 +3,7 @@ import { Raw } from '../bson/types.js';
 import type { Snapshot } from '../disk/environment.js';
 import { cursorNotFound, StoreError } from '../errors.js';
 import type { Database } from './database.js';
+import { type Deadline, outOfTime } from './view.js';
 
 /** Open cursors: results that go out in batches. */
 
@@ -31,6 +32,9 @@ export interface Cursor {
   /** Of the transaction it was opened in. */
   readonly transaction: bigint | null;
   readonly noTimeout: boolean;
+  readonly deadline: Deadline | undefined;
+  /** `performance.now()` when its last batch was done. */
+  restsSince: number;
   usedAt: number;
   isBusy: boolean;
 }
@@ -49,7 +53,11 @@ export function createCursors(database: Database) {
   const time = () => database.now().getTime();
 
   /** Up to `most` documents, and whether that was all. */
-  async function batch(source: Source, most: number): Promise<{ rows: Raw[]; isEnd: boolean }> {
+  async function batch(
+    source: Source,
+    most: number,
+    deadline: Deadline | undefined,
+  ): Promise<{ rows: Raw[]; isEnd: boolean }> {
     const rows: Raw[] = [];
     let bytes = 0;
     source.enter?.();
@@ -58,6 +66,7 @@ export function createCursors(database: Database) {
         const next = source.next();
         if (next === undefined) return { rows, isEnd: !source.isTailable };
         if (next === null) {
+          if (deadline && performance.now() > deadline.at) throw outOfTime();
           await turn();
           continue;
         }
@@ -89,11 +98,12 @@ export function createCursors(database: Database) {
         session?: string | null;
         transaction?: bigint | null;
         noTimeout?: boolean;
+        deadline?: Deadline | undefined;
       },
     ): Promise<Plain> {
       let first: Awaited<ReturnType<typeof batch>>;
       try {
-        first = await batch(source, options.batchSize);
+        first = await batch(source, options.batchSize, options.deadline);
       } catch (error) {
         source.close?.();
         throw error;
@@ -111,6 +121,8 @@ export function createCursors(database: Database) {
         session: options.session ?? null,
         transaction: options.transaction ?? null,
         noTimeout: options.noTimeout ?? false,
+        deadline: options.deadline,
+        restsSince: performance.now(),
         usedAt: time(),
         isBusy: false,
       });
@@ -133,16 +145,17 @@ export function createCursors(database: Database) {
       check(cursor, namespace, options);
       cursor.isBusy = true;
       cursor.usedAt = time();
-      const { source } = cursor;
+      const { source, deadline } = cursor;
+      if (deadline) deadline.at += performance.now() - cursor.restsSince;
       try {
-        let next = await batch(source, options.batchSize);
+        let next = await batch(source, options.batchSize, deadline);
         const until = performance.now() + options.waitMs;
         while (source.isTailable && source.wait && next.rows.length === 0 && !next.isEnd) {
           const left = until - performance.now();
           if (left <= 0 || options.gone.aborted || !cursors.has(id)) break;
           await source.wait(left, options.gone);
           if (!cursors.has(id)) throw cursorNotFound(String(id));
-          next = await batch(source, options.batchSize);
+          next = await batch(source, options.batchSize, deadline);
         }
         if (next.isEnd) this.remove(id);
         return answer('nextBatch', next.rows, next.isEnd ? 0n : id, cursor);
@@ -151,6 +164,7 @@ export function createCursors(database: Database) {
         throw error;
       } finally {
         cursor.isBusy = false;
+        cursor.restsSince = performance.now();
         cursor.usedAt = time();
       }
     },

@@ -18,7 +18,7 @@ export interface Database {
    * is the answer to its own caller and undoes nothing; `Undo` undoes what this `work` wrote.
    */
   write<T>(work: () => T): Promise<T>;
-  /** The same for what changes collections or indexes: readers that come later wait for it. */
+  /** The same for what changes collections or indexes, whole or not at all: readers that come later wait for it. */
   define<T>(work: () => T): Promise<T>;
   /** Resolves when no change of collections or indexes is under way. */
   defined(): Promise<void> | null;
@@ -40,6 +40,15 @@ export interface Database {
 export class Undo extends Error {
   constructor(readonly reason: StoreError) {
     super(reason.message);
+  }
+}
+
+/** What a StoreError ends in its middle is undone. */
+function whole<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw error instanceof StoreError ? new Undo(error) : error;
   }
 }
 
@@ -151,7 +160,7 @@ export function openDatabase({
       barrier = mine;
       try {
         await before;
-        return await write(work);
+        return await write(() => whole(work));
       } finally {
         if (barrier === mine) barrier = null;
         open();

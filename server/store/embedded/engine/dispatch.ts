@@ -11,7 +11,9 @@ import { explain } from '../commands/explain.js';
 import * as finds from '../commands/find.js';
 import * as indexes from '../commands/indexes.js';
 import { abortTransaction, commitTransaction } from '../commands/transactions.js';
+import { findAndModify, update } from '../commands/update.js';
 import * as writes from '../commands/write.js';
+import { SnapshotLost } from '../disk/environment.js';
 import { commandNotFound, StoreError } from '../errors.js';
 import type { Connection, Outcome } from '../server/connection.js';
 import type { Credentials } from '../server/scram.js';
@@ -85,9 +87,9 @@ function table(credentials: Credentials | null): Record<string, Command> {
     aggregate: { handler: aggregate, inTransaction: true, readsSnapshot: true },
     explain: { handler: explain },
     insert: { handler: writes.insert, inTransaction: true, isWrite: true },
-    update: { handler: writes.update, inTransaction: true, isWrite: true },
+    update: { handler: update, inTransaction: true, isWrite: true },
     delete: { handler: writes.remove, inTransaction: true, isWrite: true },
-    findandmodify: { handler: writes.findAndModify, inTransaction: true, isWrite: true },
+    findandmodify: { handler: findAndModify, inTransaction: true, isWrite: true },
     createsearchindexes: { handler: indexes.searchIndexes },
     dropsearchindex: { handler: indexes.searchIndexes },
     updatesearchindex: { handler: indexes.searchIndexes },
@@ -134,12 +136,13 @@ export function createDispatch({ database, server, credentials, isTest, onFailur
       answer = await run(name, command, connection);
     } catch (error) {
       if (error instanceof HangUp) return { kind: 'hang up' };
-      if (!(error instanceof StoreError)) {
+      const told = error instanceof SnapshotLost ? interrupted() : error;
+      if (!(told instanceof StoreError)) {
         // A closed connection would be taken for the network's fault, and the same command sent again.
         onFailure(error);
         return { kind: 'answer', document: encode(answerOf(internalError()), times()) };
       }
-      answer = answerOf(addLabels(error, command, failure?.errorLabels ?? null, Boolean(failure?.errorCode)));
+      answer = answerOf(addLabels(told, command, failure?.errorLabels ?? null, Boolean(failure?.errorCode)));
     }
     if (failure?.writeConcernError) answer = withConcernError(answer, failure, command);
     return { kind: 'answer', document: encode(answer, times()) };
@@ -173,7 +176,7 @@ export function createDispatch({ database, server, credentials, isTest, onFailur
       transaction: null,
       number: null,
       isRetryable: false,
-      deadline: maxTime ? performance.now() + maxTime : undefined,
+      deadline: maxTime ? { at: performance.now() + maxTime } : undefined,
       at: null,
     };
     const barrier = found.isImmediate ? null : database.defined();
@@ -313,6 +316,10 @@ export function createDispatch({ database, server, credentials, isTest, onFailur
     },
   };
 }
+
+/** Of those that may be tried again at once. */
+const interrupted = () =>
+  new StoreError(262, 'ExceededTimeLimit', 'the disk failed while this was read: try again');
 
 const internalError = () =>
   new StoreError(1, 'InternalError', 'the store failed at this command; its log says at what');

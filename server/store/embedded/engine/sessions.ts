@@ -26,6 +26,8 @@ export interface Session {
   busy: Promise<void>;
 }
 
+/** As MongoDB's `maxSessions`. */
+const mostSessions = 1_000_000;
 const sessionLifeMs = 30 * 60_000;
 const transactionLifeMs = 60_000;
 const snapshotLifeMs = 5 * 60_000;
@@ -69,6 +71,12 @@ export function createSessions(database: Database) {
       const key = bytes.toString('hex');
       let session = sessions.get(key);
       if (!session) {
+        if (sessions.size >= mostSessions)
+          throw new StoreError(
+            261,
+            'TooManyLogicalSessions',
+            `Unable to add session into the cache because the number of active sessions is too high: ${mostSessions}`,
+          );
         session = {
           key,
           id,
@@ -176,7 +184,8 @@ export function createSessions(database: Database) {
     async sweep(): Promise<void> {
       const now = time();
       for (const session of [...sessions.values()]) {
-        if (session.open && now - session.usedAt > transactionLifeMs) {
+        // However busy it is: what it holds, others wait for, and the file grows around its snapshot.
+        if (session.open && now - session.open.begunAt > transactionLifeMs) {
           endTransaction(session);
           session.ended = 'aborted';
         }

@@ -33,6 +33,8 @@ export type Claims = Map<string, OpenTransaction>;
 export interface OpenTransaction {
   readonly view: View;
   readonly snapshot: Snapshot;
+  /** In milliseconds, by the store's clock. */
+  readonly begunAt: number;
   /** A collection that this transaction made. */
   collection(db: string, name: string): Collection | undefined;
   /** Makes a collection that others see when the transaction is committed. */
@@ -208,6 +210,7 @@ export function beginTransaction(database: Database, claims: Claims): OpenTransa
   const self: OpenTransaction = {
     view,
     snapshot,
+    begunAt: database.now().getTime(),
     collection: (db, name) => made.get(`${db}.${name}`),
     create(db, name, options) {
       claim(`n${db}.${name}`);

@@ -13,6 +13,10 @@ import {
 import { StoreError } from '../errors.js';
 import { compileFilter, type Matcher } from '../query/match.js';
 import { compileSort } from '../query/sort.js';
+import { balanceFor } from '../stages/memory.js';
+import { inOrder } from '../stages/order.js';
+import { paced } from '../stages/pace.js';
+import { topOf } from '../stages/top.js';
 import type { Collate } from '../values/compare.js';
 import type { Change } from './changes.js';
 import type { Database } from './database.js';
@@ -38,14 +42,20 @@ export interface Query {
   hint?: Value | undefined;
   collate?: Collate | undefined;
   variables?: Variables | undefined;
-  /** Milliseconds of `performance.now()` at which the command has had its time. */
-  deadline?: number | undefined;
+  deadline?: Deadline | undefined;
+  /** Told how many documents were looked at: it may throw. */
+  look?: (looked: number) => void;
 }
 
 const sliceMs = 5;
 const lookEvery = 64;
 
-const outOfTime = () => new StoreError(50, 'MaxTimeMSExpired', 'operation exceeded time limit');
+/** `performance.now()` at which a command has had its time: put off while nobody reads on from its cursor. */
+export interface Deadline {
+  at: number;
+}
+
+export const outOfTime = () => new StoreError(50, 'MaxTimeMSExpired', 'operation exceeded time limit');
 
 /** Lets others have their turn when a reading lasts, and ends it when its time is over. */
 function* interruptible(found: Iterable<Found>, query: Query, matches: Matcher): Generator<Found | null> {
@@ -53,9 +63,10 @@ function* interruptible(found: Iterable<Found>, query: Query, matches: Matcher):
   let looked = 0;
   for (const one of found) {
     looked += 1;
+    query.look?.(looked);
     if (looked % lookEvery === 0) {
       const time = performance.now();
-      if (query.deadline !== undefined && time > query.deadline) throw outOfTime();
+      if (query.deadline !== undefined && time > query.deadline.at) throw outOfTime();
       if (time - began > sliceMs) {
         yield null;
         began = performance.now();
@@ -79,26 +90,32 @@ function* window(found: Iterable<Found | null>, skip = 0, limit = 0): Generator<
   }
 }
 
-/** In order; of a sort with a limit only what can still be among the first is kept. */
+/** In order, giving way meanwhile; of a sort with a limit only what can still be among the first is held. */
 function* sorted(
   found: Iterable<Found | null>,
   compare: (left: Doc, right: Doc) => number,
   wanted: number,
 ): Generator<Found | null> {
-  let kept: { one: Found; at: number }[] = [];
-  let at = 0;
-  const order = (left: { one: Found; at: number }, right: { one: Found; at: number }) =>
-    compare(left.one.doc, right.one.doc) || left.at - right.at;
-  for (const one of found) {
-    if (one === null) {
-      yield null;
-      continue;
-    }
-    kept.push({ one, at });
-    at += 1;
-    if (wanted > 0 && kept.length >= wanted * 2 + 64) kept = kept.sort(order).slice(0, wanted);
+  const order = (left: Found, right: Found) => compare(left.doc, right.doc);
+  if (wanted === 0) {
+    yield* paced(yield* inOrder(weighed(found), order));
+    return;
   }
-  for (const { one } of kept.sort(order)) yield one;
+  const top = topOf(wanted, order);
+  for (const one of found) {
+    if (one === null) yield null;
+    else top.add(one);
+  }
+  yield* paced(yield* inOrder(weighed(top.items()), order));
+}
+
+/** @throws StoreError `QueryExceededMemoryLimitNoDiskUseAllowed` (292) */
+function* weighed(found: Iterable<Found | null>): Generator<Found | null> {
+  const held = balanceFor('Sort');
+  for (const one of found) {
+    if (one) held.addBytes(one.raw.length);
+    yield one;
+  }
 }
 
 const hasSort = (sort: Doc | undefined): sort is Doc =>

@@ -1,5 +1,12 @@
 import type { Socket } from 'node:net';
-import { createFramer, frameAnswer, type Message, readMessage, WireError } from '../wire/message.js';
+import {
+  createFramer,
+  frameAnswer,
+  type Message,
+  maxMessageBytes,
+  readMessage,
+  WireError,
+} from '../wire/message.js';
 import type { Exchange } from './scram.js';
 
 /** What is remembered of one client's connection. */
@@ -28,6 +35,10 @@ export type MessageHandler = (
 
 /** No client may make the store hold more than this many bytes of answers that it does not read. */
 const mostUnreadBytes = 128 * 1024 * 1024;
+/** So many messages may wait for their turn; a client that sends more is read from again when they are answered. */
+const mostWaiting = 64;
+/** What somebody may say who has not yet said who they are: a handshake, and the proof of a password. */
+const mostUnprovedBytes = 64 * 1024;
 
 /**
  * Serves one connection: its messages one after another, in their order, each answered before the next begins.
@@ -50,6 +61,7 @@ export function serveConnection(
     try {
       for (let message = waiting.shift(); message && !socket.destroyed; message = waiting.shift()) {
         await answer(message);
+        if (socket.isPaused() && waiting.length < mostWaiting / 2) socket.resume();
       }
     } catch (error) {
       // A handler that fails has no answer left to give: the client sees a broken connection and tries again.
@@ -75,9 +87,12 @@ export function serveConnection(
     }
   }
 
-  const framer = createFramer((bytes) => {
-    waiting.push(readMessage(bytes));
-  });
+  const framer = createFramer(
+    (bytes) => {
+      waiting.push(readMessage(bytes));
+    },
+    () => (connection.isAuthenticated ? maxMessageBytes : mostUnprovedBytes),
+  );
   socket.setNoDelay(true);
   socket.on('data', (chunk) => {
     try {
@@ -87,6 +102,7 @@ export function serveConnection(
       socket.destroy();
       return;
     }
+    if (waiting.length >= mostWaiting) socket.pause();
     if (!isRunning) void run();
   });
   socket.on('error', () => socket.destroy());

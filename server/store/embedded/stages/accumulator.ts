@@ -8,7 +8,8 @@ import { expressionOf, type Scope } from './stage.js';
 
 /** What became of the values so far. */
 export interface State {
-  take(value: Value | undefined): void;
+  /** @returns false when it has no need to keep the value */
+  take(value: Value | undefined): unknown;
   /** A value of its own: what is taken later does not change it. */
   result(): Value;
 }
@@ -26,6 +27,8 @@ export interface Accumulation {
   begin(group: Doc, variables: Variables): State;
   /** Begins anew for a window that moves on. Without it, such a window is gone through again at each of its places. */
   slide?(): SlidingState;
+  /** Whether it holds what it takes, however many that are. */
+  holds?: boolean;
   /** Whether `begin` asks for the group. */
   needsGroup: boolean;
 }
@@ -38,13 +41,14 @@ export const counted = (many: number): Int32 | bigint => (many < 2 ** 31 ? new I
 
 /** An accumulator of one expression. */
 export const plain =
-  (begin: (scope: Scope) => State, slide?: (scope: Scope) => SlidingState): AccumulatorMaker =>
+  (begin: (scope: Scope) => State, slide?: (scope: Scope) => SlidingState, holds = false): AccumulatorMaker =>
   (argument, scope, name) => {
     if (Array.isArray(argument)) throw location(40237, `The ${name} accumulator is a unary operator`);
     return {
       input: expressionOf(argument, scope),
       begin: () => begin(scope),
       ...(slide && { slide: () => slide(scope) }),
+      holds,
       needsGroup: false,
     };
   };

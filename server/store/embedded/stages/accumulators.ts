@@ -133,10 +133,14 @@ function push(): SlidingState {
   };
 }
 
-const addToSet = plain(({ context: { collate } }) => {
-  const set = valueSet(collate);
-  return { take: (value) => void (value !== undefined && set.add(value)), result: set.values };
-});
+const addToSet = plain(
+  ({ context: { collate } }) => {
+    const set = valueSet(collate);
+    return { take: (value) => value !== undefined && set.add(value), result: set.values };
+  },
+  undefined,
+  true,
+);
 
 /** By the mean so far, so that large values that are close together do not lose what makes them differ. */
 function deviation(isSample: boolean): State {
@@ -182,7 +186,7 @@ export const accumulators: ReadonlyMap<string, AccumulatorMaker> = new Map(
     $count: count,
     $first: first,
     $last: last,
-    $push: plain(push, push),
+    $push: plain(push, push, true),
     $addToSet: addToSet,
     $stdDevPop: plain(() => deviation(false)),
     $stdDevSamp: plain(() => deviation(true)),

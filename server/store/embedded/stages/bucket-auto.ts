@@ -10,7 +10,7 @@ import { type Rounder, rounderFrom } from './granularity.js';
 import { countField, type Field } from './group.js';
 import { inOrder } from './order.js';
 import { paced } from './pace.js';
-import { expressionOf, type Maker, type Rows, type Scope } from './stage.js';
+import { expressionOf, type Maker, type Rows, type Scope, weighed } from './stage.js';
 
 /** `$bucketAuto`: documents in order of a value, cut into about equally many for each bucket. */
 
@@ -166,7 +166,7 @@ export const bucketAuto: Maker = (operand, scope) => {
   }
 
   return function* (rows, variables) {
-    const all = yield* inOrder(keyed(rows, variables), (left, right) =>
+    const all = yield* inOrder(keyed(weighed(rows, '$bucketAuto'), variables), (left, right) =>
       compare(left.key, right.key, collate),
     );
     yield* paced(shown(all, variables));

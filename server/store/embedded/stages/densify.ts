@@ -12,7 +12,7 @@ import { inOrder } from './order.js';
 import { paced } from './pace.js';
 import { withValue } from './paths.js';
 import { checkFields, missingField, optionalDoc, optionalText, optionalTexts, pathFrom } from './spec.js';
-import type { Maker } from './stage.js';
+import { type Maker, weighed } from './stage.js';
 
 /** `$densify`: rows for the values that are missing from a sequence. */
 
@@ -91,7 +91,7 @@ export const densify: Maker = (operand, { context }) => {
   }
 
   return function* (rows) {
-    const sorted = yield* inOrder(rows, order);
+    const sorted = yield* inOrder(weighed(rows, '$densify'), order);
     const sequences = groupingBy<Sequence>(collate);
     let generated = 0;
     let least: Value | null = null;

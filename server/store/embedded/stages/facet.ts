@@ -29,9 +29,9 @@ function read(operand: Value, scope: Scope): (readonly [string, Stage])[] {
 export const facet: Maker = (operand, scope) => {
   const facets = read(operand, scope);
   return function* (rows, variables) {
-    const all = yield* gathered(rows);
+    const all = yield* gathered(rows, '$facet');
     const made: Doc = new Map();
-    for (const [name, run] of facets) made.set(name, yield* gathered(run(paced(all), variables)));
+    for (const [name, run] of facets) made.set(name, yield* gathered(run(paced(all), variables), '$facet'));
     yield made;
   };
 };

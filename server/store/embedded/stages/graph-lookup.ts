@@ -6,6 +6,7 @@ import { isNumber, toInteger } from '../values/numbers.js';
 import { show } from '../values/show.js';
 import { anyOf, joinValues, readingOf } from './foreign.js';
 import { groupingBy, valueSet } from './grouping.js';
+import { balanceFor } from './memory.js';
 import { withValue } from './paths.js';
 import { pathFrom, within } from './spec.js';
 import { expressionOf, filterOf, type Maker, type Scope } from './stage.js';
@@ -108,6 +109,7 @@ function* reached(graph: Graph, doc: Doc, variables: Variables, scope: Scope): G
   // The same document is told by its _id as it is, whatever the collation takes for equal.
   const found = groupingBy<Doc>(undefined);
   const asked = valueSet(collate);
+  const held = balanceFor('$graphLookup');
   const start = graph.startWith(doc, variables);
   let frontier = (Array.isArray(start) ? start : [start]).filter(
     (value): value is Value => value !== undefined && asked.add(value),
@@ -130,6 +132,7 @@ function* reached(graph: Graph, doc: Doc, variables: Variables, scope: Scope): G
           `Documents in the '${db}.${graph.from}' namespace must contain an _id for de-duplication in $graphLookup`,
         );
       if (found.get(id)) continue;
+      held.add(one);
       found.at(id, () => (graph.depth ? withValue(one, graph.depth, BigInt(depth)) : one));
       for (const value of joinValues(one, graph.connectFrom)) if (asked.add(value)) next.push(value);
     }

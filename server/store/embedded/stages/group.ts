@@ -6,6 +6,7 @@ import { compare, typeName } from '../values/compare.js';
 import type { Accumulation, State } from './accumulator.js';
 import { accumulators } from './accumulators.js';
 import { groupingBy } from './grouping.js';
+import { balanceFor } from './memory.js';
 import { orderBy, sorting } from './order.js';
 import { paced } from './pace.js';
 import { expressionOf, type Maker, type Scope, type Stage } from './stage.js';
@@ -36,6 +37,8 @@ interface Group {
 }
 
 const noGroup: Doc = new Map();
+/** What a group takes besides its key, about. */
+const groupBytes = 100;
 
 /** Groups by a key that is computed for each document. */
 export function grouping(
@@ -45,6 +48,7 @@ export function grouping(
 ): Stage {
   return function* (rows, variables) {
     const groups = groupingBy<Group>(collate);
+    const held = balanceFor('$group');
     for (const doc of rows) {
       if (doc === null) {
         yield null;
@@ -53,10 +57,16 @@ export function grouping(
       const key = keyOf(doc, variables);
       const { states } = groups.at(key, () => {
         const group = key instanceof Map ? key : noGroup;
+        held.addBytes(groupBytes);
+        held.add(key);
         return { key, states: fields.map(({ accumulation }) => accumulation.begin(group, variables)) };
       });
-      for (let n = 0; n < fields.length; n += 1)
-        states[n]!.take(fields[n]!.accumulation.input(doc, variables));
+      for (let n = 0; n < fields.length; n += 1) {
+        const { accumulation } = fields[n]!;
+        const value = accumulation.input(doc, variables);
+        const isKept = states[n]!.take(value) !== false;
+        if (accumulation.holds && isKept && value !== undefined) held.add(value);
+      }
     }
     yield* paced(finished(groups.items(), fields));
   };

@@ -114,7 +114,7 @@ export const lookup: Maker = (operand, scope) => {
         continue;
       }
       const bound = bind(spec, doc, variables);
-      yield withValue(doc, spec.as, yield* gathered(found(doc, bound)));
+      yield withValue(doc, spec.as, yield* gathered(found(doc, bound), '$lookup'));
     }
   };
 };
@@ -148,7 +148,7 @@ function finderOf(spec: Lookup, scope: Scope): () => Find {
     // Nothing of the document is looked at: the rows are the same for all of them.
     let same: Doc[] | null = null;
     return function* (_doc, variables) {
-      same ??= yield* gathered(run(reading(variables), variables));
+      same ??= yield* gathered(run(reading(variables), variables), '$lookup');
       yield* same;
     };
   };

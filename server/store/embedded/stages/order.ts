@@ -3,7 +3,7 @@ import { location } from '../errors.js';
 import { compileSort } from '../query/sort.js';
 import { typeName } from '../values/compare.js';
 import { paced, pacer } from './pace.js';
-import type { Maker, Stage } from './stage.js';
+import { type Maker, type Stage, weighed } from './stage.js';
 import { topOf } from './top.js';
 
 /** `$sort`: stable, interrupted as a reading is, and of a sort with a limit only what can still come first is kept. */
@@ -63,7 +63,7 @@ export function* inOrder<Item>(rows: Iterable<Item | null>, order: Order<Item>):
 export const sorting = (order: Order, limit: number | undefined): Stage =>
   function* (rows) {
     if (limit === undefined) {
-      yield* paced(yield* inOrder(rows, order));
+      yield* paced(yield* inOrder(weighed(rows, 'Sort'), order));
       return;
     }
     const top = topOf(limit, order);

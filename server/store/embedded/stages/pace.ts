@@ -1,5 +1,3 @@
-import type { Doc } from '../bson/types.js';
-
 /** Long work over rows that are all there gives way now and then, as a reading does: no sort holds up a point read. */
 
 const sliceMs = 5;
@@ -19,7 +17,7 @@ export function pacer(): () => boolean {
   };
 }
 
-export function* paced(docs: Iterable<Doc>): Generator<Doc | null> {
+export function* paced<Row>(docs: Iterable<Row>): Generator<Row | null> {
   const isTime = pacer();
   for (const doc of docs) {
     if (isTime()) yield null;

@@ -2,6 +2,7 @@ import type { Doc, Value } from '../bson/types.js';
 import { compileExpression, type Expression, type Variables } from '../expressions/compile.js';
 import { compileFilter } from '../query/match.js';
 import type { Collate } from '../values/compare.js';
+import { balanceFor } from './memory.js';
 
 /** What every stage is made of. */
 
@@ -108,11 +109,25 @@ export const sourcing = (rows: (variables: Variables) => Iterable<Doc>): Stage =
   };
 
 /** All rows at once, for stages that cannot answer before the last: interrupted as the rows are. */
-export function* gathered(rows: Rows): Generator<null, Doc[]> {
+export function* gathered(rows: Rows, what: string): Generator<null, Doc[]> {
   const all: Doc[] = [];
+  const held = balanceFor(what);
   for (const doc of rows) {
-    if (doc === null) yield null;
-    else all.push(doc);
+    if (doc === null) {
+      yield null;
+      continue;
+    }
+    held.add(doc);
+    all.push(doc);
   }
   return all;
+}
+
+/** The same rows, on the balance of a stage that will hold them all. */
+export function* weighed(rows: Rows, what: string): Generator<Doc | null> {
+  const held = balanceFor(what);
+  for (const doc of rows) {
+    if (doc !== null) held.add(doc);
+    yield doc;
+  }
 }

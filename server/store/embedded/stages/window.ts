@@ -8,7 +8,7 @@ import { groupingBy } from './grouping.js';
 import { inOrder } from './order.js';
 import { pacer } from './pace.js';
 import { checkFields, optionalDoc, pathFrom } from './spec.js';
-import { expressionOf, gathered, type Maker, type Scope } from './stage.js';
+import { expressionOf, gathered, type Maker, type Scope, weighed } from './stage.js';
 import { windowFunctions } from './window-functions.js';
 import { partitionOf, type SortBy, type WindowFunction } from './window-partition.js';
 
@@ -83,7 +83,7 @@ export const setWindowFields: Maker = (operand, scope, name) => {
   for (const [n, { path }] of outputs.entries()) put(assignments, path, () => row[n]);
   const { collate } = scope.context;
   return function* (rows, variables) {
-    const all = sortBy ? yield* inOrder(rows, sortBy.order) : yield* gathered(rows);
+    const all = sortBy ? yield* inOrder(weighed(rows, name), sortBy.order) : yield* gathered(rows, name);
     const partitions = groupingBy<{ key: Value; docs: Doc[] }>(collate);
     for (const doc of all) {
       const key = partitionBy?.(doc, variables) ?? null;

@@ -1,6 +1,6 @@
+import { sizeOf } from '../bson/size.js';
 import type { Doc, Value } from '../bson/types.js';
 import { identical } from './identical.js';
-import { sizeOf } from './size.js';
 
 /** A part of a path: an element's number, or a field's name, whatever it looks like. */
 export type Part = string | number;

@@ -34,8 +34,16 @@ export interface Message {
   isQuery: boolean;
 }
 
-/** Cuts a stream of bytes into messages. @throws WireError when a frame lies about its length */
-export function createFramer(onMessage: (message: Buffer) => void): (chunk: Buffer) => void {
+/**
+ * Cuts a stream of bytes into messages.
+ *
+ * @param mostBytes what a message may have, asked for at its beginning
+ * @throws WireError when a frame lies about its length, or is longer than it may be
+ */
+export function createFramer(
+  onMessage: (message: Buffer) => void,
+  mostBytes: () => number = () => maxMessageBytes,
+): (chunk: Buffer) => void {
   let parts: Buffer[] = [];
   let held = 0;
   let wanted = 0;
@@ -47,8 +55,7 @@ export function createFramer(onMessage: (message: Buffer) => void): (chunk: Buff
         if (held < 4) return;
         if (parts[0]!.length < 4) parts = [Buffer.concat(parts)];
         wanted = parts[0]!.readInt32LE(0);
-        if (wanted < headerBytes || wanted > maxMessageBytes)
-          throw new WireError(`a message of ${wanted} bytes`);
+        if (wanted < headerBytes || wanted > mostBytes()) throw new WireError(`a message of ${wanted} bytes`);
       }
       if (held < wanted) return;
       const all = parts.length === 1 ? parts[0]! : Buffer.concat(parts, held);

@@ -1,5 +1,5 @@
 import { Binary, BSONRegExp, Code, Decimal128, Int32, ObjectId, Timestamp } from 'bson';
-import { type Doc, Opaque, type Value } from '../bson/types.js';
+import { type Doc, Opaque, type Value } from './types.js';
 
 /** How many bytes a value takes in BSON, without its type and name. */
 export function sizeOf(value: Value): number {
