@@ -18,7 +18,7 @@ function report(what, figure, baseline, ratio, goal, met) {
   table.push({ what, figure, baseline, ratio, goal, met });
   const verdict = met === null ? '' : met ? 'met' : 'NOT MET';
   console.log(
-    `${what.padEnd(46)} ${figure.padEnd(22)} ${baseline.padEnd(30)} ${(ratio === null ? '' : ratio.toFixed(3)).padEnd(7)} ${goal.padEnd(18)} ${verdict}`,
+    `${what.padEnd(46)} ${figure.padEnd(26)} ${baseline.padEnd(38)} ${(ratio === null ? '' : ratio.toFixed(3)).padEnd(7)} ${goal.padEnd(18)} ${verdict}`,
   );
 }
 
