@@ -162,10 +162,12 @@ export interface ContactSummary {
   id: string;
   name: string | null;
   company: string | null;
+  /** Whether address and number are; what was only said is left out then. */
   proved: boolean;
   email: string | null;
   phone: string | null;
-  lastAt: string;
+  /** When we first heard of them: the list's order. */
+  since: string;
 }
 export interface ContactList {
   rows: ContactSummary[];

@@ -8,8 +8,10 @@ import type { Draft } from './client.js';
 import type { ThreadlinePanel } from './panel-element.js';
 import { files } from './parts/files.js';
 import { emailForm } from './parts/form.js';
+import { formatted } from './parts/formatted.js';
 import type { icon, iconOf } from './parts/icons.js';
 import { list } from './parts/list.js';
+import type { link, said } from './parts/message.js';
 import sheetText from './styles/extras.css';
 import { extrasEn } from './texts/extras-en.js';
 import { type ExtrasTexts, isRussian } from './texts/text.js';
@@ -21,10 +23,12 @@ export interface Kit {
   nothing: typeof nothing;
   icon: typeof icon;
   iconOf: typeof iconOf;
+  link: typeof link;
+  said: typeof said;
 }
 
 /**
- * What few conversations need: files, the form before the chat, the list, menu and emoji, the preview of a message,
+ * What few conversations need: files, formatted text, the form before the chat, the list, menu and emoji, the preview of a message,
  * and what the server refused. A chunk of its own, on the first need.
  */
 export interface Extras {
@@ -47,6 +51,8 @@ export interface Extras {
   /** What stands above the composer. */
   above: (problem: string | undefined) => unknown;
   files: (refs: readonly FileRef[], from: string) => unknown;
+  /** What an agent wrote, with its lists, bold words and links. */
+  formatted: (text: string) => unknown;
   form: () => unknown;
   list: (closeButton: unknown) => unknown;
   emoji: () => unknown;
@@ -165,6 +171,7 @@ export async function createExtras(panel: ThreadlinePanel, kit: Kit): Promise<Ex
     above: (problem) =>
       html`${uploads.length ? html`<div class="ups">${uploads.map(uploadRow)}</div>` : nothing}
       ${problem ? html`<p role="alert">${warning(problem, 'problem')}</p>` : nothing}`,
+    formatted: (text) => formatted(kit, text),
     files: (refs, from) =>
       files(refs, from, kit, {
         addresses,

@@ -5,6 +5,7 @@ import { composer } from './parts/composer.js';
 import { conversation } from './parts/conversation.js';
 import { closeButton, head } from './parts/head.js';
 import { icon, iconOf } from './parts/icons.js';
+import { link, said } from './parts/message.js';
 import { type Person, personOf } from './parts/people.js';
 import { type Place, placeOf, takePlace } from './parts/scroll.js';
 import { timesOf } from './parts/time.js';
@@ -152,7 +153,7 @@ export class ThreadlinePanel extends View {
 
   loadExtras(): Promise<Extras> {
     this.#loading ??= import('./extras.js')
-      .then(({ createExtras }) => createExtras(this, { html, nothing, icon, iconOf }))
+      .then(({ createExtras }) => createExtras(this, { html, nothing, icon, iconOf, link, said }))
       .then((extras) => {
         this.extras = extras;
         this.requestUpdate();

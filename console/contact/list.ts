@@ -10,9 +10,9 @@ import { View } from '../parts/view.js';
 import { addressOf } from '../router.js';
 import { phone } from '../texts/phone.js';
 import { t } from '../texts/text.js';
-import { rowTime } from '../texts/time.js';
+import { exactTime, rowTime } from '../texts/time.js';
 
-/** Everyone, those heard of last first. */
+/** Everyone, those who came last first. */
 class Contacts extends View {
   static override properties = {
     ...View.properties,
@@ -119,12 +119,22 @@ class Contacts extends View {
                   ) => html`<li><a class="person" href=${addressOf({ page: 'contact', workspaceId: route.workspaceId, contactId: row.id })}>
                     ${face({ id: row.id, name: row.name ?? row.email ?? row.phone }, { size: 'm', customer: true })}
                     <span class="cut who" dir="auto">${row.name ?? row.email ?? phone(row.phone ?? t('contact.unnamed'))}</span>
-                    <span class="cut mark">${row.proved ? html`${icon('badge-check', 's')}<span class="vh">${t('proof.proved')}</span>` : html`${icon('circle-dashed', 's')}<span class="vh">${t('timeline.unverified')}</span>`}<span class="cut ${row.proved ? '' : 'unproved'}">${row.email ?? phone(row.phone ?? '')}</span></span>
+                    <span class="cut mark">${reachedBy(row)}</span>
                     <span class="cut dim hide-sm" dir="auto">${row.company ?? ''}</span>
-                    <time class="dim num" datetime=${row.lastAt}>${rowTime(row.lastAt, now)}</time>
+                    <time class="dim num" datetime=${row.since} title="${t('contact.since')} ${exactTime(row.since)}">${rowTime(row.since, now)}</time>
                   </a></li>`,
                 )}${this.next === null ? nothing : html`<li class="list-end" aria-hidden="true"></li>`}</ul>`
       }`;
   }
 }
+
+/** An address or a number, proved or not; nothing of a visitor who said neither. */
+function reachedBy({ email, phone: number, proved }: ContactSummary) {
+  const shown = email ?? (number === null ? null : phone(number));
+  if (shown === null) return nothing;
+  return proved
+    ? html`${icon('badge-check', 's')}<span class="vh">${t('proof.proved')}</span><span class="cut">${shown}</span>`
+    : html`${icon('circle-dashed', 's')}<span class="vh">${t('timeline.unverified')}</span><span class="cut unproved">${shown}</span>`;
+}
+
 customElements.define('tl-contacts', Contacts);

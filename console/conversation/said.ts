@@ -11,7 +11,7 @@ import { partyText, valueText } from '../texts/phone.js';
 import { split, t } from '../texts/text.js';
 import { clock, exactTime, length, shortDate } from '../texts/time.js';
 import type { Item } from './items.js';
-import { renderText } from './text.js';
+import { renderFormatted, renderText } from './text.js';
 import './file.js';
 import '../timeline/player.js';
 import { isPlayable } from '../timeline/player.js';
@@ -59,7 +59,7 @@ export function said(context: SaidContext, item: Extract<Item, { type: 'said' }>
           isSeen ? html`<span class="st">${icon('check-check', 'xs')}${t('message.seen')}</span>` : nothing
         }
       </p>
-      ${item.events.map((event) => html`${renderText(event.body.text)}${files(context.app, event.body.attachments)}`)}
+      ${item.events.map((event) => html`${event.actor.type === 'agent' ? renderFormatted(event.body.text) : renderText(event.body.text)}${files(context.app, event.body.attachments)}`)}
     </div>
   </article>`;
 }

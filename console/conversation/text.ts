@@ -1,5 +1,6 @@
 import { LinkifyIt } from 'linkify-it';
 import { html, type TemplateResult } from 'lit';
+import { blocksOf, spansOf } from '../../shared/formatted.js';
 
 const linkify = new LinkifyIt({ fuzzyEmail: true, fuzzyIP: false });
 linkify.add('ftp:', null).add('//', null);
@@ -24,17 +25,34 @@ export function piecesOf(text: string): Piece[] {
   return pieces;
 }
 
-/** Paragraphs of what somebody wrote. It is text: nothing in it is ever read as markup. */
+const linked = (text: string): unknown =>
+  piecesOf(text).map((piece) => ('href' in piece ? link(piece.href, piece.text) : piece.text));
+
+const link = (href: string, text: string): TemplateResult =>
+  html`<a href=${href} target="_blank" rel="noopener noreferrer nofollow">${text}</a>`;
+
+const spans = (line: string): unknown =>
+  spansOf(line.replace(directionControls, '')).map(({ text, bold, code, href }) => {
+    if (href) return link(href, text);
+    if (code) return html`<code>${text}</code>`;
+    return bold ? html`<b>${linked(text)}</b>` : linked(text);
+  });
+
+/** What a colleague wrote, with its little formatting: as the customer's widget shows it. */
+export function renderFormatted(text: string): TemplateResult {
+  return html`${blocksOf(text).map(({ list, texts }) => {
+    if (list === undefined) return texts.map((one) => html`<p class="said" dir="auto">${spans(one)}</p>`);
+    const items = texts.map((one) => html`<li dir="auto">${spans(one)}</li>`);
+    return list >= 0
+      ? html`<ol class="said" start=${list}>${items}</ol>`
+      : html`<ul class="said">${items}</ul>`;
+  })}`;
+}
+
+/** Paragraphs of what somebody else wrote. It is text: nothing in it is ever read as markup. */
 export function renderText(text: string): TemplateResult {
   return html`${text
     .split(/\n{2,}/)
     .filter((paragraph) => paragraph.trim() !== '')
-    .map(
-      (paragraph) =>
-        html`<p class="said" dir="auto">${piecesOf(paragraph).map((piece) =>
-          'href' in piece
-            ? html`<a href=${piece.href} target="_blank" rel="noopener noreferrer nofollow">${piece.text}</a>`
-            : piece.text,
-        )}</p>`,
-    )}`;
+    .map((paragraph) => html`<p class="said" dir="auto">${linked(paragraph)}</p>`)}`;
 }

@@ -46,11 +46,11 @@ class Row extends View {
     const wait = waitingShare(row, now);
     const isMissed = row.channel === 'phone' && row.outcome !== undefined && row.outcome !== 'answered';
     const draft = app.drafts.beginnings.get().get(row.id);
-    // A call has no subject but what became of it; a chat has none at all, and its last words take both lines.
+    // A call has no subject but what became of it. A chat that has but its first words gives them both lines.
     const isCall = row.channel === 'phone' && row.outcome !== undefined;
     const subject = isCall && row.outcome ? t(`row.call_${row.outcome}`) : row.subject;
     const snippet = isCall ? phone(row.subject) : row.snippet;
-    const isPlain = subject === '' && !draft;
+    const isPlain = (subject === '' || subject === snippet) && !draft;
     const { timeline: _timeline, ...place } = route;
     return html`<a
       class="row ${row.unread > 0 ? 'unread' : ''} ${this.isLeaving ? 'leaving' : ''}"

@@ -84,7 +84,7 @@ class Agents extends View {
       <section><h3>${t('settings.agents')}</h3>
         <ul class="team">${app.agents.get().map(
           (agent) => html`<li class=${agent.active ? nothing : 'inactive'}>
-            <span class="presence ${agent.availability === 'away' ? 'off' : ''}">${face(agent, { size: 'm' })}</span>
+            <span class=${agent.active ? `presence ${agent.availability === 'away' ? 'off' : ''}` : nothing}>${face(agent, { size: 'm' })}</span>
             <span class="grow cut"><b dir="auto">${agent.name}</b><small>${agent.email}</small></span>
             ${agent.active ? nothing : html`<span class="tag">${t('agents.inactive')}</span>`}
             <span class="lab">${t(`role.${agent.role}`)}</span>

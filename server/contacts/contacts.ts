@@ -261,25 +261,23 @@ async function summaryOf(
 ): Promise<ContactSummary | null> {
   if (!face) return null;
   const inGroup = { workspaceId: scope.workspaceId, contactId: { $in: face.memberIds } };
-  const [identities, claims, newest] = await Promise.all([
+  const [identities, claims] = await Promise.all([
     IdentityModel.find({ ...inGroup, type: { $in: ['email', 'phone'] } })
       .sort({ createdAt: 1 })
       .limit(20)
       .lean(),
     ClaimModel.find(inGroup).sort({ madeAt: 1 }).limit(20).lean(),
-    EventModel.findOne({ ...inGroup, erased: { $ne: 'undone' } }, { occurredAt: 1 })
-      .sort({ occurredAt: -1, _id: -1 })
-      .lean(),
   ]);
-  const first = (type: 'email' | 'phone') =>
-    [...identities, ...claims].find((row) => row.type === type)?.value ?? null;
+  // What they only said is not shown beside what they proved: a row has one mark for all of it.
+  const shown = identities.length > 0 ? identities : claims;
+  const first = (type: 'email' | 'phone') => shown.find((row) => row.type === type)?.value ?? null;
   return {
     id: face.id,
     name: face.fields.name,
     company: face.fields.company,
-    proved: face.proved,
+    proved: identities.length > 0,
     email: first('email'),
     phone: first('phone'),
-    lastAt: (newest?.occurredAt ?? createdAt).toISOString(),
+    since: createdAt.toISOString(),
   };
 }

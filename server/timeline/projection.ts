@@ -75,6 +75,8 @@ export function project(before: ConversationState, event: StoredEvent): Conversa
 
 interface Said {
   snippet: string;
+  /** What the conversation is about when nothing else says so. */
+  topic?: string;
   /** From the customer: whether it asks for an answer. From us: whether it is one. */
   counts: boolean;
   outcome?: NonNullable<ConversationState['outcome']>;
@@ -84,7 +86,7 @@ interface Said {
 function saidBy(event: StoredEvent): Said | undefined {
   if (event.kind === 'message') {
     const body = bodyOf(event, 'message');
-    return { snippet: body.text || (body.attachments[0]?.name ?? ''), counts: true };
+    return { snippet: body.text || (body.attachments[0]?.name ?? ''), topic: body.text, counts: true };
   }
   if (event.kind === 'email') {
     const body = bodyOf(event, 'email');
@@ -108,6 +110,8 @@ export function reopens(before: ConversationState, event: StoredEvent): boolean 
 }
 
 function hear(state: ConversationState, event: StoredEvent, seq: number, said: Said): void {
+  // A chat is begun under no subject: its first words are what it is about.
+  if (state.subject === '' && said.topic) state.subject = snippetOf(said.topic);
   // What happened earlier than what is known already (an import) changes counts, never what is shown as the latest.
   const wantsAnswer = said.counts && !event.history && (state.status === 'open' || reopens(state, event));
   if (event.occurredAt >= state.lastAt) {

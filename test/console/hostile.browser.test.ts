@@ -2,7 +2,7 @@ import { cleanMail } from '../../console/conversation/mail-html.js';
 import { expect } from './fixtures/expect.js';
 import '../../console/conversation/mail-sheet.js';
 import { piecesOf } from '../../console/conversation/text.js';
-import { find, mount, shows, unmount, until } from './fixtures/mount.js';
+import { find, findAll, mount, shows, unmount, until } from './fixtures/mount.js';
 import { danielEvents } from './fixtures/world.js';
 
 declare global {
@@ -134,6 +134,25 @@ describe('a stranger’s text', () => {
     const said = await shows('.msg .said');
     expect(said.textContent).contains('<img src=x onerror="hit.push(9)">');
     expect(said.querySelector('img, script')).is(null);
+    expect(globalThis.hit).sameAs([]);
+  });
+
+  it('is text in a colleague’s message, too, which has lists, bold words and links to the web', async () => {
+    globalThis.hit = [];
+    const text = `${hostile}\n1. **one**\n2. [two](https://good.example/two)`;
+    const body = { text, attachments: [], clientId: 'formatted' };
+    const event = { ...danielEvents[0]!, direction: 'out', actor: { type: 'agent', id: 'anna' }, body };
+    await mount('/w/kestrel/inbox/all/daniel', (server) => {
+      server.answer = (_method, path) =>
+        path.includes('/events') ? { events: [event], upTo: 8, head: 8, isStart: true } : undefined;
+    });
+    await shows('.msg ol.said b', 'one');
+    expect([...findAll('.msg .said a')].map((one) => one.getAttribute('href'))).sameAs([
+      'https://good.example/a',
+      'https://good.example/two',
+    ]);
+    expect((await shows('.msg p.said')).textContent).isNot(/[\u202a-\u202e]/);
+    expect(findAll('.msg .said img, .msg .said script')).hasLength(0);
     expect(globalThis.hit).sameAs([]);
   });
 });

@@ -412,6 +412,24 @@ export function testPanel(name: string, mounted: typeof mountOfSources): void {
         );
       });
 
+      it('draws the lists, bold words and links of an agent, and leaves what a visitor wrote', async () => {
+        const text = '**Three checks:**\n1. Magnet\n2. Sensor\n\n[How to](https://kestrel.example/check)';
+        const { root } = await put(fakeLine([message(1, 'anna', text), message(2, 'visitor', text)]));
+        await until(() => root.querySelector('.b ol') !== null);
+        const [theirs, own] = root.querySelectorAll('.b');
+        equal(
+          [...(theirs?.children ?? [])].map((one) => [one.localName, one.textContent]),
+          [
+            ['p', 'Three checks:'],
+            ['ol', 'MagnetSensor'],
+            ['p', 'How to'],
+          ],
+        );
+        equal(theirs?.querySelector('b')?.textContent, 'Three checks:');
+        equal(theirs?.querySelector('a')?.href, 'https://kestrel.example/check');
+        equal([own?.textContent, own?.querySelectorAll('*').length], [text, 1]);
+      });
+
       it('marks what is new, and tells the server how far it was read', async () => {
         const { line } = await put(
           fakeLine([...talk(), message(3, 'anna', 'Still there?', 1)], {}, { readSeq: 2, unread: 1 }),

@@ -90,7 +90,10 @@ function line(panel: ThreadlinePanel, item: Item): unknown {
       return html`<p class="sysn">${said(name, time)}</p>`;
     }
     const { text = '', attachments } = item.event.body ?? {};
-    const said = bubble(event.erased ? words.wasErased : text);
+    const said = bubble(
+      event.erased ? words.wasErased : text,
+      item.type === 'theirs' ? (one) => panel.extra?.formatted(one) : undefined,
+    );
     if (item.type === 'theirs')
       return html`<div class="m ag">
         ${item.isLast ? face : html`<span></span>`}
