@@ -23,6 +23,7 @@ import type { Spans } from './observe/spans.js';
 import { followEvents } from './realtime/follow.js';
 import { createRealtime } from './realtime/server.js';
 import { openRedis } from './redis.js';
+import { createStopping } from './stopping.js';
 import { openStore } from './store/connect.js';
 import { ensureIndexes } from './store/indexes.js';
 import { appendsSettled, appendsWaiting } from './timeline/append.js';
@@ -36,12 +37,12 @@ export interface App {
   store: 'embedded' | 'mongodb';
   /** The one-time link by which the first owner is made; null when there is one. */
   setupLink: () => Promise<string | null>;
-  /** Stops within 10 s: takes nothing new, asks clients to come back, finishes what was begun. */
+  /** Stops within 10 s: takes nothing new, hands clients over, finishes what was begun. */
   close: () => Promise<void>;
 }
 
-/** What a stop waits for before it goes on without. */
-const drainMs = 4_000;
+/** What a stop waits for before it goes on without. Longer than clients take to go to another process. */
+const drainMs = 5_000;
 
 /** Puts the parts together and starts them: store, indexes, jobs, sockets, HTTP. The one place that knows all of them. */
 export async function startApp(given: Config): Promise<App> {
@@ -51,16 +52,19 @@ export async function startApp(given: Config): Promise<App> {
     ...(given.mongodbUri !== undefined && { mongodbUri: given.mongodbUri }),
     onFailure: (problem) => log.error({ problem }, 'the embedded store failed at a command'),
   });
-  const closers: (() => Promise<unknown>)[] = [() => store.close()];
+  const stopping = createStopping();
+  stopping.closes(() => store.close());
   try {
     await ensureIndexes(Object.values(mongoose.models));
     await openBlobs({ dataDir: given.dataDir, mongodbUri: given.mongodbUri });
     const http = createHttpServer();
     const port = await listen(http, given);
-    closers.unshift(() => closeServer(http));
+    stopping.drains(() => closeServer(http));
+    // The last appends are those of requests that were under way.
+    stopping.closes(appendsSettled);
     const config = withPort(given, port);
     const redis = config.redisUrl === undefined ? null : openRedis(config.redisUrl);
-    closers.push(async () => redis?.close());
+    stopping.closes(async () => redis?.close());
 
     let isReady = false;
     const rates = config.limits === 'off' ? noRates : visitorRates(redis?.client ?? null);
@@ -77,10 +81,10 @@ export async function startApp(given: Config): Promise<App> {
       reply,
       redis,
     });
-    closers.unshift(() => realtime.close());
+    stopping.drains(() => realtime.close());
     const version = productVersion();
     const observer = observe(config.tracing ? await loadSpans(config.tracing, version) : null);
-    closers.push(() => observer.close());
+    stopping.closes(() => observer.close());
     const stopLooking = lookAt({
       connections: () => ({ ...realtime.connections(), poll: pollsWaiting() }),
       occupied: realtime.occupied,
@@ -88,18 +92,18 @@ export async function startApp(given: Config): Promise<App> {
       storePing,
       jobs: jobFigures,
     });
-    closers.push(async () => stopLooking());
+    stopping.closes(async () => stopLooking());
     const follower = followEvents({
       report: ({ error }) => log.warn({ err: error }, 'the change stream broke off'),
     });
-    closers.unshift(() => follower.close());
+    stopping.closes(() => follower.close());
     const answer = createHttpApp({
       config,
       throttle: throttle(redis?.client ?? null),
       health: {
         version,
         store: store.kind,
-        isReady: () => isReady,
+        isReady: () => isReady && !stopping.isStopping(),
         storeAnswers: async () => (await storePing()) !== null,
       },
       chat: {
@@ -107,6 +111,7 @@ export async function startApp(given: Config): Promise<App> {
         rates,
         availability: realtime.availability,
         live: realtime.live,
+        onStop: stopping.onStop,
       },
       console: {
         visitOf: realtime.visitOf,
@@ -118,17 +123,19 @@ export async function startApp(given: Config): Promise<App> {
     });
     http.on('request', (req, res) => {
       // The sockets' server stands before this one: what it refused is answered, and must not be answered twice.
-      if (!res.headersSent) answer(req, res);
+      if (res.headersSent) return;
+      // A connection that is kept would be asked again where nobody answers soon.
+      if (stopping.isStopping()) res.setHeader('connection', 'close');
+      answer(req, res);
     });
     await ensureFirstWorkspace(config);
     const sending = emailSending(config);
-    closers.push(async () => sending.close());
+    stopping.closes(async () => sending.close());
     const jobs = startJobs(observer.jobs([agentMailJob(config), ...sending.jobs]), {
       report: ({ what, job, error }) => log.warn({ what, job, err: error }, 'a job needs a look'),
     });
-    closers.splice(1, 0, () => jobs.stop(drainMs));
+    stopping.drains(() => jobs.stop(drainMs));
     isReady = true;
-    let closing: Promise<void> | null = null;
 
     return {
       publicUrl: config.publicUrl,
@@ -136,14 +143,10 @@ export async function startApp(given: Config): Promise<App> {
       version,
       store: store.kind,
       setupLink: () => makeSetupLink(config),
-      close() {
-        isReady = false;
-        closing ??= closeAll(closers);
-        return closing;
-      },
+      close: stopping.stop,
     };
   } catch (error) {
-    await closeAll(closers);
+    await stopping.stop();
     throw error;
   }
 }
@@ -163,7 +166,6 @@ async function closeServer(http: Server): Promise<void> {
   const timer = setTimeout(() => http.closeAllConnections(), drainMs);
   await closed;
   clearTimeout(timer);
-  await appendsSettled();
 }
 
 /** One console asks far less; a script that runs wild is slowed before it slows others. */
@@ -196,17 +198,4 @@ async function storePing(): Promise<number | null> {
     log.warn({ err: error }, 'the store does not answer');
     return null;
   }
-}
-
-/** Each is tried, in order; the first failure is told when all were. */
-async function closeAll(closers: readonly (() => Promise<unknown>)[]): Promise<void> {
-  let failure: unknown;
-  for (const close of closers) {
-    try {
-      await close();
-    } catch (error) {
-      failure ??= error;
-    }
-  }
-  if (failure !== undefined) throw failure;
 }

@@ -137,7 +137,7 @@ export interface VisitorNotices {
   availability: Availability;
   /** The reader was too slow for live events: read on from the cursor. */
   resync: { conversationId: string };
-  /** The server is stopping: connect again after this long (already jittered). */
+  /** The server is stopping: go on, and connect anew after this long (already jittered). */
   reconnect: { afterMs: number };
   /** Signed out here or elsewhere: wipe what this browser kept. */
   'signed-out': object;

@@ -163,8 +163,8 @@ export function createClient(options: ClientOptions): Client {
     },
     resync: ({ conversationId }) => input({ type: 'missed', conversationId }),
     reconnect({ afterMs }) {
-      line.sleep();
-      setTimeout(line.wake, afterMs);
+      // Until then all goes on here.
+      setTimeout(client.reconnect, afterMs);
     },
     'signed-out': () => client.restart(),
   };

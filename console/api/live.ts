@@ -48,9 +48,9 @@ export function createLive(options: LiveOptions): Live {
   let attempts = 0;
 
   /** Half to the whole of a delay that doubles up to half a minute: many consoles must not come back as one. */
-  function reconnectSoon(afterMs?: number): void {
+  function reconnectSoon(): void {
     clearTimeout(timer);
-    const delay = afterMs ?? Math.min(30_000, 500 * 2 ** attempts) * (0.5 + options.random() / 2);
+    const delay = Math.min(30_000, 500 * 2 ** attempts) * (0.5 + options.random() / 2);
     attempts += 1;
     timer = setTimeout(() => socket?.connect(), delay);
   }
@@ -89,9 +89,12 @@ export function createLive(options: LiveOptions): Live {
         online.set(true);
       });
       made.on('reconnect', (notice: AgentNotices['reconnect']) => {
-        online.set(false);
-        made.disconnect();
-        reconnectSoon(notice.afterMs);
+        // Until then all goes on here.
+        clearTimeout(timer);
+        timer = setTimeout(() => {
+          online.set(false);
+          made.disconnect().connect();
+        }, notice.afterMs);
       });
       made.onAny((name: string, notice: unknown) => {
         for (const listener of listeners.get(name) ?? []) listener(notice as never);

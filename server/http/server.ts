@@ -4,9 +4,7 @@ import express, { type Express, type Router } from 'express';
 import { requireAgent } from '../agents/context.js';
 import { agentsRoutes, sessionRoutes } from '../agents/routes.js';
 import type { Throttle } from '../agents/throttle.js';
-import type { RequestDeps } from '../channels/chat/requests.js';
-import { visitorRoutes } from '../channels/chat/routes.js';
-import type { SessionDeps } from '../channels/chat/session.js';
+import { type VisitorRoutesDeps, visitorRoutes } from '../channels/chat/routes.js';
 import { emailRoutes } from '../channels/email/routes.js';
 import type { Config } from '../config.js';
 import { type ContactPorts, contactsRoutes } from '../contacts/routes.js';
@@ -29,7 +27,7 @@ export interface HttpDeps {
   config: Config;
   health: Health;
   throttle: Throttle;
-  chat: SessionDeps & RequestDeps;
+  chat: VisitorRoutesDeps;
   console: ContactPorts & DetailPorts & ReplyPorts;
 }
 

@@ -19,6 +19,10 @@ const waitingAtMost = 256;
 /** Refusals in a row after which a socket is closed: what sends so much nonsense or so fast is no client of ours. */
 const refusalsAtMost = 200;
 
+/** Requests of all sockets that are not answered yet. */
+let underWay = 0;
+export const requestsUnderWay = (): number => underWay;
+
 /**
  * Takes every packet of a socket at its one entry and never hands it on: an event's name is not looked up among
  * listeners, where `error`, `newListener` or `__proto__` have meanings of their own. Requests of one name are answered
@@ -70,12 +74,14 @@ export function serveRequests(wire: Wire, kind: 'visitor' | 'agent', answer: Ans
       return;
     }
     waiting += 1;
+    underWay += 1;
     // Names nobody knows share one queue: they are refused, and must not grow the map.
     const lane = typeof name === 'string' && name.length <= 32 ? name : '';
     const done = (queues.get(lane) ?? Promise.resolve())
       .then(() => handle(name, args, acknowledge))
       .finally(() => {
         waiting -= 1;
+        underWay -= 1;
         if (queues.get(lane) === done) queues.delete(lane);
       });
     queues.set(lane, done);

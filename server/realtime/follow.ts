@@ -39,6 +39,7 @@ export function followEvents({ patienceMs = defaultPatienceMs, report }: FollowO
   let token: ResumeToken;
   let seenAt = new Date();
   const timers = new Set<NodeJS.Timeout>();
+  const working = new Set<Promise<void>>();
   let stream = open();
 
   function open() {
@@ -67,7 +68,10 @@ export function followEvents({ patienceMs = defaultPatienceMs, report }: FollowO
   function later(ms: number, work: () => Promise<void>): void {
     const timer = setTimeout(() => {
       timers.delete(timer);
-      work().catch((error: unknown) => report({ error }));
+      const done = work()
+        .catch((error: unknown) => report({ error }))
+        .finally(() => working.delete(done));
+      working.add(done);
     }, ms);
     timers.add(timer);
   }
@@ -115,6 +119,7 @@ export function followEvents({ patienceMs = defaultPatienceMs, report }: FollowO
       isClosed = true;
       for (const timer of timers) clearTimeout(timer);
       await stream.close();
+      await Promise.all(working);
     },
   };
 }

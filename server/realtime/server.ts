@@ -14,6 +14,7 @@ import { redisAdapter } from './adapter.js';
 import { endStaleSockets, serveAgents } from './agents.js';
 import { availabilityBoard } from './availability.js';
 import { createDesks } from './desks.js';
+import { requestsUnderWay } from './dispatch.js';
 import { fanOut } from './fan-out.js';
 import { type Connection, guardConnection } from './guard.js';
 import { refusal } from './handshake.js';
@@ -48,13 +49,18 @@ export interface Realtime {
   connections: () => { visitor: number; agent: number };
   /** Rooms that somebody is in, and contacts that are here, in this process. */
   occupied: () => { rooms: number; present: number };
-  /** Asks every client to come back elsewhere or later, each after a while of its own, and closes. */
+  /** Asks every client to go elsewhere, each after a while of its own, serves it until it does, and closes. */
   close: () => Promise<void>;
 }
 
 const staleLookMs = 3_000;
-/** Clients of a stopping process spread their return over this. */
-const returnOverMs = 3_000;
+/** Clients of a stopping process leave over this long at most; few need less. */
+const leaveOverMs = 3_000;
+const leaveEachMs = 10;
+/** How long after its time a client may take, before its connection is cut. */
+const lateMs = 500;
+/** How long an answer may take to whoever is to be cut off then. */
+const answerMs = 3_000;
 
 /** Sockets of visitors and agents. WebSocket only: no request of one client needs the process of another. */
 export function createRealtime(http: HttpServer, deps: RealtimeDeps): Realtime {
@@ -140,6 +146,17 @@ export function createRealtime(http: HttpServer, deps: RealtimeDeps): Realtime {
   }, staleLookMs);
   stale.unref();
 
+  /** Full service until they are gone: what they ask meanwhile is answered, what is said meanwhile reaches them. */
+  async function handOver(): Promise<void> {
+    const overMs = Math.min(leaveOverMs, io.engine.clientsCount * leaveEachMs);
+    const leave = () => ({ afterMs: Math.round(Math.random() * overMs) });
+    for (const socket of visitors.sockets.values()) socket.emit('reconnect', leave());
+    for (const socket of agents.sockets.values()) socket.emit('reconnect', leave());
+    await until(() => io.engine.clientsCount === 0, overMs + lateMs);
+    // Who does not leave by itself is cut off: with the answers to what it has asked.
+    await until(() => requestsUnderWay() === 0, answerMs);
+  }
+
   return {
     availability: availability.of,
     live,
@@ -151,23 +168,23 @@ export function createRealtime(http: HttpServer, deps: RealtimeDeps): Realtime {
     }),
     async close() {
       isClosing = true;
+      await handOver();
+      peers.close();
       clearInterval(stale);
       endFanOut();
       endRelay();
       desks.close();
       availability.close();
       live.close();
-      for (const socket of visitors.sockets.values()) socket.emit('reconnect', { afterMs: jitter() });
-      for (const socket of agents.sockets.values()) socket.emit('reconnect', { afterMs: jitter() });
-      // The notice leaves before the connection does.
-      await new Promise((resolve) => setTimeout(resolve, 50));
-      peers.close();
       await io.close();
     },
   };
 }
 
-const jitter = (): number => 200 + Math.round(Math.random() * returnOverMs);
+async function until(holds: () => boolean, withinMs: number): Promise<void> {
+  const end = performance.now() + withinMs;
+  while (!holds() && performance.now() < end) await new Promise((resolve) => setTimeout(resolve, 20));
+}
 
 /** The client's address: the trusted hop's word, never a further one's. */
 function addressOf(

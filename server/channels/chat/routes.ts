@@ -14,11 +14,16 @@ import { answerVisitor, type RequestDeps } from './requests.js';
 import { admitVisitor, describeSession, type SessionDeps } from './session.js';
 import { scopeOfVisitor, type Visitor, visitorOfToken } from './visitor.js';
 
+export interface VisitorRoutesDeps extends SessionDeps, RequestDeps {
+  /** Calls `listener` when this process begins to stop. Returns what takes it back. */
+  onStop: (listener: () => void) => () => void;
+}
+
 /**
  * Visitors without WebSocket, and everybody's files: the same requests as on the socket, each with the visitor's token
  * in `Authorization`. Mounted at `/v1/visitor`. No cookie is read or set.
  */
-export function visitorRoutes(deps: SessionDeps & RequestDeps): Router {
+export function visitorRoutes(deps: VisitorRoutesDeps): Router {
   const router = express.Router();
   router.use(allowSites());
 
@@ -44,7 +49,12 @@ export function visitorRoutes(deps: SessionDeps & RequestDeps): Router {
     const visitor = await visitorOf(deps, req);
     await deps.rates.request(visitor.visitorId);
     const ended = new AbortController();
-    res.on('close', () => ended.abort());
+    // A process that stops answers at once, and the next question goes to another.
+    const forget = deps.onStop(() => ended.abort());
+    res.on('close', () => {
+      forget();
+      ended.abort();
+    });
     answer(res, await awaitEvents(visitor, pollOf(req), ended.signal));
   });
 

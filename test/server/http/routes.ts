@@ -22,6 +22,7 @@ export function allRoutes(): string[] {
       rates: noRates,
       availability: async () => ({ online: false, agents: [] }),
       live: { typing: notAsked, page: notAsked },
+      onStop: notAsked,
     },
     console: {
       visitOf: async () => null,

@@ -289,18 +289,3 @@ describe('S10: a reader that does not read', () => {
     expect(page).toMatchObject({ ok: true, upTo: sends + 2, head: sends + 2 });
   });
 });
-
-describe('a graceful stop', () => {
-  it('asks everybody to come back, each after a while of its own, and finishes what was begun', async () => {
-    const [visitor, anna] = [await tab(), await desk()];
-    const notices = [next(visitor.socket, 'reconnect'), next(anna.socket, 'reconnect')];
-    const sent = say(visitor, 'just before');
-    const began = performance.now();
-    const stopped = at.app.close();
-    for (const notice of await Promise.all(notices)) expect(notice).toEqual({ afterMs: expect.any(Number) });
-    await sent.catch(() => undefined);
-    await stopped;
-    expect(performance.now() - began).toBeLessThan(10_000);
-    await expect(fetch(`${at.url}/healthz`)).rejects.toThrow();
-  });
-});
