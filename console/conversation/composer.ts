@@ -46,6 +46,8 @@ export class Composer extends View {
 
   #shown: string | null = null;
   #stopKeys: (() => void) | undefined;
+  /** Asked for before it was known how the customer is reached. */
+  #sendWhenKnown: { andClose: boolean } | null = null;
   #typingAt = Number.NEGATIVE_INFINITY;
   #saveTimer: ReturnType<typeof setTimeout> | undefined;
   readonly #kept = new Map<string, readonly Attachment[]>();
@@ -100,6 +102,7 @@ export class Composer extends View {
   protected override willUpdate(): void {
     super.willUpdate();
     if (this.#shown === this.conversationId) return;
+    this.#sendWhenKnown = null;
     if (this.#shown !== null) {
       this.#save();
       this.#kept.set(this.#shown, this.attachments);
@@ -122,6 +125,11 @@ export class Composer extends View {
     // A conversation nobody can be answered in still takes notes.
     const reply = this.#reply();
     if (reply?.by === 'none' && this.mode === 'reply') this.#switch('note');
+    else if (reply && this.#sendWhenKnown) {
+      const { andClose } = this.#sendWhenKnown;
+      this.#sendWhenKnown = null;
+      this.#send(andClose);
+    }
   }
 
   #reply(): ConversationDetail['reply'] | null {
@@ -131,6 +139,7 @@ export class Composer extends View {
 
   #switch(mode: Mode): void {
     if (mode !== this.mode) {
+      this.#sendWhenKnown = null;
       this.#save();
       this.mode = mode;
     }
@@ -144,6 +153,7 @@ export class Composer extends View {
 
   #onInput(event: InputEvent & { currentTarget: HTMLTextAreaElement }): void {
     this.text = event.currentTarget.value;
+    this.#sendWhenKnown = null;
     clearTimeout(this.#saveTimer);
     this.#saveTimer = setTimeout(this.#save, 300);
     const now = performance.now();
@@ -179,6 +189,8 @@ export class Composer extends View {
   }
 
   #send(andClose: boolean): void {
+    // Faster than the answer to how this customer is reached: it goes as soon as that is known.
+    if (this.#reply() === null) this.#sendWhenKnown = { andClose };
     if (!this.#canSend()) return;
     this.app.sync.send(this.conversationId, {
       mode: this.mode,

@@ -116,6 +116,29 @@ describe('the console', () => {
       expect((find('textarea') as HTMLTextAreaElement).value).is('');
     });
 
+    it('sends what was finished before the server had said how it travels, once it has', async () => {
+      let told = (_detail: unknown): void => undefined;
+      const detail = new Promise((resolve) => {
+        told = resolve;
+      });
+      const { server } = await mount(daniel, (made) => {
+        made.answer = (method, path) =>
+          method === 'GET' && path.endsWith('/conversations/daniel') ? detail : undefined;
+      });
+      await shows('.msg');
+      await sendKeys({ press: 'r' });
+      await until(() => document.activeElement?.tagName === 'TEXTAREA', 'the composer to have the focus');
+      await sendKeys({ type: 'Quick one' });
+      await sendKeys({ down: 'Control' });
+      await sendKeys({ press: 'Enter' });
+      await sendKeys({ up: 'Control' });
+      expect(server.sent.filter((one) => one.name === 'message:send')).hasLength(0);
+      const row = rows.find((one) => one.id === 'daniel');
+      told({ ...row, reply: { by: 'chat', online: true }, contactReadSeq: 2 });
+      await shows('.msg.ours', 'Quick one');
+      expect(server.sent.filter((one) => one.name === 'message:send')).hasLength(1);
+    });
+
     it('writes a note with n, on yellow paper, to colleagues only', async () => {
       const { server } = await mount(daniel);
       await shows('.msg');

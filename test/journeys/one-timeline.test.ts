@@ -133,6 +133,30 @@ describe.each(places)('one timeline, on %s', (place) => {
       selector,
       text,
     );
+  /** How often it stands in the open conversation. */
+  const inConsole = (text: string): Promise<number> =>
+    agent.evaluate(
+      (wanted) =>
+        [...document.querySelectorAll('.msg')].filter((one) => one.textContent?.includes(wanted)).length,
+      text,
+    );
+  const openRow = async (words: string): Promise<void> => {
+    await shown('.row', words);
+    await agent.evaluate((wanted) => {
+      const rows = [...document.querySelectorAll<HTMLElement>('.row')];
+      rows.find((row) => row.textContent?.includes(wanted))?.click();
+    }, words);
+  };
+  /** By the keyboard alone. */
+  const answer = async (text: string): Promise<void> => {
+    await shown('.msg');
+    await agent.keyboard.press('r');
+    await agent.waitForFunction(() => document.activeElement?.tagName === 'TEXTAREA', { timeout: 30_000 });
+    await agent.keyboard.type(text);
+    await agent.keyboard.down('Control');
+    await agent.keyboard.press('Enter');
+    await agent.keyboard.up('Control');
+  };
   const channelsOf = async (contactId: string): Promise<string[]> => {
     const page = await api<TimelinePage>(`/contacts/${contactId}/timeline`);
     const order = page.events.map(({ occurredAt }) => occurredAt);
@@ -223,18 +247,10 @@ describe.each(places)('one timeline, on %s', (place) => {
     const contactId = daniel[0]?.id ?? '';
     expect(await channelsOf(contactId)).toEqual(['message', 'call', 'email', 'email']);
 
-    await agent.evaluate(() => {
-      const rows = [...document.querySelectorAll<HTMLElement>('.row')];
-      rows.find((row) => row.textContent?.includes('cuts out'))?.click();
-    });
+    await openRow('cuts out');
     await shown('.msg', 'The motor cuts out on climbs.');
     for (const knot of ['chat', 'mail', 'phone']) await shown(`.tl .knot.${knot}, .knot.${knot}`);
-    await agent.keyboard.press('r');
-    await agent.waitForFunction(() => document.activeElement?.tagName === 'TEXTAREA', { timeout: 30_000 });
-    await agent.keyboard.type('That is the speed sensor.');
-    await agent.keyboard.down('Control');
-    await agent.keyboard.press('Enter');
-    await agent.keyboard.up('Control');
+    await answer('That is the speed sensor.');
     await inPanel(visitor, `root.textContent.includes('That is the speed sensor.')`);
     await picture(agent, 'journey-console');
     await picture(visitor, 'journey-widget');
@@ -245,12 +261,6 @@ describe.each(places)('one timeline, on %s', (place) => {
     await inPanel(visitor, `root.textContent.includes('That is the speed sensor.')`);
     expect(await said('The motor cuts out on climbs.')).toBe(1);
     expect(await said('That is the speed sensor.')).toBe(1);
-    const inConsole = (text: string) =>
-      agent.evaluate(
-        (wanted) =>
-          [...document.querySelectorAll('.msg')].filter((one) => one.textContent?.includes(wanted)).length,
-        text,
-      );
     expect(await inConsole('The motor cuts out on climbs.')).toBe(1);
     expect(await inConsole('That is the speed sensor.')).toBe(1);
     expect(await channelsOf(contactId)).toEqual(['message', 'message', 'call', 'email', 'email']);
@@ -289,23 +299,39 @@ describe.each(places)('one timeline, on %s', (place) => {
     }
     await begin();
     await importCalls();
+    await importMail();
     await openChat();
     await say('Could somebody call me back?');
     const apart = await contacts();
     const daniel = apart.find(({ name }) => name === customer.name);
-    expect(daniel).toBeDefined();
-    const before = await channelsOf(daniel?.id ?? '');
-    expect(before).toEqual(['message']);
-    await agent.goto(`${server.url}/w/${await workspaceId()}/contacts/${daniel?.id}`);
-    await shown('body', customer.phone.slice(-3));
+    const caller = apart.find(({ phone, proved }) => phone === customer.phone && !proved);
+    expect([daniel, caller]).not.toContain(undefined);
+    const id = daniel?.id ?? '';
+    const before = await channelsOf(id);
+    expect(before).toEqual(['message', 'email', 'email']);
+    expect(await channelsOf(caller?.id ?? '')).toEqual(['call']);
+    await agent.goto(`${server.url}/w/${await workspaceId()}/contacts/${id}`);
+    await shown('.same', customer.phone.slice(-3));
     await agent.keyboard.press('y');
-    await agent.waitForFunction(
-      () =>
-        document.querySelectorAll('.knot.phone').length > 0 &&
-        document.querySelectorAll('.knot.chat').length > 0,
-      { timeout: 30_000, polling: 50 },
-    );
-    expect((await channelsOf(daniel?.id ?? '')).toSorted()).toEqual(['call', 'message']);
+    await agent.waitForSelector('.knot.phone', { timeout: 30_000 });
+    for (const knot of ['chat', 'mail', 'phone']) await shown(`.knot.${knot}`);
+    expect(await channelsOf(id)).toEqual(['message', 'call', 'email', 'email']);
+    await agent.goto(`${server.url}/w/${await workspaceId()}/inbox/all`);
+    await openRow('call me back');
+    await answer('At five, on this number?');
+    await inPanel(visitor, `root.textContent.includes('At five, on this number?')`);
+    await Promise.all([agent.reload(), visitor.reload()]);
+    await shown('.msg', 'At five, on this number?');
+    await openChat();
+    await inPanel(visitor, `root.textContent.includes('At five, on this number?')`);
+    for (const text of ['Could somebody call me back?', 'At five, on this number?']) {
+      expect(await said(text)).toBe(1);
+      expect(await inConsole(text)).toBe(1);
+    }
+    expect(await channelsOf(id)).toEqual(['message', 'message', 'call', 'email', 'email']);
+
+    await agent.goto(`${server.url}/w/${await workspaceId()}/contacts/${id}`);
+    await agent.waitForSelector('.knot.phone', { timeout: 30_000 });
     await picture(agent, 'journey-merged');
     await agent.locator('.mergeev button').click();
     await agent.locator('dialog.ask footer .pri:not([disabled])').click();
@@ -313,7 +339,7 @@ describe.each(places)('one timeline, on %s', (place) => {
       timeout: 30_000,
       polling: 50,
     });
-    expect(await channelsOf(daniel?.id ?? '')).toEqual(before);
+    expect(await channelsOf(id)).toEqual(['message', ...before]);
     expect((await contacts()).map(({ id }) => id).toSorted()).toEqual(apart.map(({ id }) => id).toSorted());
   });
 });

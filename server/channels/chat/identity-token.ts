@@ -7,8 +7,9 @@ import { EmailAddress, shortText } from '../../../shared/text.js';
 import type { InboxRow } from '../../inboxes/model.js';
 
 /**
- * What a site's own back end says about the customer in front of it. `proved` values become identities: the company
- * answers for them; a value it marks as not verified is only a claim.
+ * What a site's own back end says about the customer in front of it. Its signature proves who is signed in (`sub`).
+ * An address or a number becomes an identity only when the company says that it verified it: with most sites anybody
+ * can enter anybody's. Else it is a claim.
  */
 export interface StatedIdentity {
   /** The company's own id of the customer. */
@@ -69,7 +70,7 @@ export function readIdentityToken(inbox: InboxRow, token: string, now = Date.now
     email:
       claims.email === undefined
         ? undefined
-        : { value: claims.email, proved: claims.email_verified !== false },
+        : { value: claims.email, proved: claims.email_verified === true },
     phone: claims.phone === undefined ? undefined : phoneOf(claims.phone, claims.phone_verified),
   };
 }
@@ -116,8 +117,8 @@ function checkLifetime({ exp, iat }: { exp: number; iat?: number | undefined }, 
   if (seconds > Math.min(exp, iat + life) + limits.identityTokenLeewaySeconds) refuse('expired');
 }
 
-/** A number that is not in the international form could be read in several ways: that proves nothing. */
+/** A number that is not in the international form could be read in several ways: nothing proves that. */
 function phoneOf(phone: string, isVerified: boolean | undefined): { value: string; proved: boolean } {
   const value = phone.replace(/[\s().-]/g, '');
-  return { value, proved: isVerified !== false && /^\+[1-9]\d{6,14}$/.test(value) };
+  return { value, proved: isVerified === true && /^\+[1-9]\d{6,14}$/.test(value) };
 }

@@ -196,7 +196,7 @@ describe('W7: an address that somebody only typed', () => {
     });
     expect(proved.contactId).not.toBe(claimant.session.contactId);
     const victim = await tab({
-      identityToken: identityToken({ sub: 'victim', email: 'victim@example.com' }),
+      identityToken: identityToken({ sub: 'victim', email: 'victim@example.com', email_verified: true }),
     });
     const { conversationId } = await say(victim, 'my secret');
     await say(claimant, 'hello, it is me');
@@ -226,7 +226,7 @@ describe('an identity token', () => {
     expect(contact?.given.name).toBe('Marta Kowalska');
   });
 
-  it('with an address that it calls unverified claims it, and joins nobody', async () => {
+  it('with an address that it does not call verified claims it, and joins nobody', async () => {
     const scope = systemScope(at.workspaceId);
     const value = 'unsure@example.com';
     const arrival = {
@@ -240,12 +240,17 @@ describe('an identity token', () => {
     const visitor = await tab({
       identityToken: identityToken({ sub: 'unsure', email: value, email_verified: false }),
     });
+    const silent = await tab({ identityToken: identityToken({ sub: 'silent', email: value }) });
     expect(visitor.session.contactId).not.toBe(owner.contactId);
-    const groups = await ContactModel.find({ _id: { $in: [owner.contactId, visitor.session.contactId] } });
-    expect(new Set(groups.map(({ headId }) => headId)).size).toBe(2);
+    expect(silent.session.contactId).not.toBe(owner.contactId);
+    const apart = [owner.contactId, visitor.session.contactId, silent.session.contactId];
+    const groups = await ContactModel.find({ _id: { $in: apart } });
+    expect(new Set(groups.map(({ headId }) => headId)).size).toBe(3);
     const claims = await ClaimModel.find({ workspaceId: at.workspaceId, value }).lean();
-    expect(claims.map(({ contactId }) => contactId)).toEqual([visitor.session.contactId]);
-    const sure = await tab({ identityToken: identityToken({ sub: 'sure', email: value }) });
+    expect(claims.map(({ contactId }) => contactId).toSorted()).toEqual(apart.slice(1).toSorted());
+    const sure = await tab({
+      identityToken: identityToken({ sub: 'sure', email: value, email_verified: true }),
+    });
     const [one, other] = await Promise.all(
       [owner.contactId, sure.session.contactId].map((_id) => ContactModel.findOne({ _id }).lean()),
     );
