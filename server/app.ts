@@ -24,6 +24,7 @@ import { followEvents } from './realtime/follow.js';
 import { createRealtime } from './realtime/server.js';
 import { openRedis } from './redis.js';
 import { createStopping } from './stopping.js';
+import { followStoreClock } from './store/clock.js';
 import { openStore } from './store/connect.js';
 import { ensureIndexes } from './store/indexes.js';
 import { appendsSettled, appendsWaiting } from './timeline/append.js';
@@ -56,6 +57,8 @@ export async function startApp(given: Config): Promise<App> {
   stopping.closes(() => store.close());
   try {
     await ensureIndexes(Object.values(mongoose.models));
+    const endClock = await followStoreClock();
+    stopping.closes(async () => endClock());
     await openBlobs({ dataDir: given.dataDir, mongodbUri: given.mongodbUri });
     const http = createHttpServer();
     const port = await listen(http, given);

@@ -2,6 +2,7 @@ import { AppError } from '../../shared/errors.js';
 import { limits } from '../../shared/limits.js';
 import type { AgentSend } from '../../shared/protocol.js';
 import { attachFiles } from '../files/files.js';
+import { storeNow } from '../store/clock.js';
 import { type AppendedEvent, append, type DraftEvent } from '../timeline/append.js';
 import type { Scope } from '../workspaces/scope.js';
 import { getConversation } from './conversations.js';
@@ -52,7 +53,7 @@ export async function sendAsAgent(
     attachments,
     clientId: send.clientId,
     dedupeKey: `agent:${agentId}:${send.clientId}`,
-    occurredAt: new Date(Date.now() - waitedMs),
+    occurredAt: new Date(storeNow().getTime() - waitedMs),
   };
   if (!isNote && conversation.channel === 'email') {
     return append(scope, await ports.emailDraft(scope, conversation, reply));

@@ -14,6 +14,11 @@ export interface JobContext {
   signal: AbortSignal;
   /** 0 to 1, for whoever looks. */
   progress: (done: number) => Promise<void>;
+  /**
+   * To be asked right before what cannot be taken back: a process that stood still may not know yet that it was given up.
+   * @throws when somebody else holds the job, or the store does not say
+   */
+  confirmHold: () => Promise<void>;
 }
 
 export interface JobKind {
@@ -52,7 +57,7 @@ const errorLength = 500;
 export function startRunner(options: RunnerOptions): Runner {
   const { store, ports } = options;
   const concurrency = options.concurrency ?? 8;
-  const holdMs = options.holdMs ?? 60_000;
+  const holdMs = options.holdMs ?? 20_000;
   const pollMs = options.pollMs ?? 1_000;
   const kinds = new Map(options.kinds.map((kind) => [kind.name, kind]));
   const names = [...kinds.keys()];
@@ -120,6 +125,11 @@ export function startRunner(options: RunnerOptions): Runner {
         signal: controller.signal,
         progress: async (done) => {
           await store.settle(job, { progress: Math.max(0, Math.min(1, done)) });
+        },
+        confirmHold: async () => {
+          if (await store.renew(job, new Date(ports.now().getTime() + holdMs))) return;
+          controller.abort();
+          throw new Error('Another process holds the job.');
         },
       });
     } catch (error) {

@@ -1,9 +1,10 @@
+import { storeNow } from '../store/clock.js';
 import { newId } from '../store/id.js';
 import type { JobPorts } from './ports.js';
 
 /** The real world's side of the runner's ports. Whoever starts a runner says where its problems are reported. */
 export const systemJobPorts: Omit<JobPorts, 'report'> = {
-  now: () => new Date(),
+  now: storeNow,
   newId,
   random: Math.random,
   after: (delayMs, task) => {

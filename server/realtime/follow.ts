@@ -2,6 +2,7 @@ import type { ResumeToken } from 'mongodb';
 import type { EventKind } from '../../shared/events/kinds.js';
 import { ContactModel } from '../contacts/model.js';
 import { ConversationModel } from '../conversations/model.js';
+import { storeNow } from '../store/clock.js';
 import { EventModel, type StoredEvent } from '../timeline/model.js';
 import type { PlacedEvent } from '../timeline/place.js';
 import { hearNotice, hearPlaced, wasTold } from '../timeline/publish.js';
@@ -37,7 +38,7 @@ interface InsertSeen {
 export function followEvents({ patienceMs = defaultPatienceMs, report }: FollowOptions): Follower {
   let isClosed = false;
   let token: ResumeToken;
-  let seenAt = new Date();
+  let seenAt = storeNow();
   const timers = new Set<NodeJS.Timeout>();
   const working = new Set<Promise<void>>();
   let stream = open();
@@ -52,7 +53,7 @@ export function followEvents({ patienceMs = defaultPatienceMs, report }: FollowO
     opened.on('change', (change) => {
       const { _id, documentKey } = change as unknown as InsertSeen;
       token = _id;
-      seenAt = new Date();
+      seenAt = storeNow();
       gathered.push(documentKey._id);
       if (gathered.length > 1) return;
       later(patienceMs, async () => {

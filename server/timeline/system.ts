@@ -1,9 +1,10 @@
+import { storeNow } from '../store/clock.js';
 import { newId } from '../store/id.js';
 import type { Ports } from './ports.js';
 
 /** The real world's side of the ports. */
 export const systemPorts: Ports = {
-  now: () => new Date(),
+  now: storeNow,
   newId,
   later: (task) => {
     setImmediate(task);

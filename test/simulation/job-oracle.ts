@@ -92,7 +92,9 @@ export function createJobOracle(worldOf: () => World, violate: (rule: string, wh
       const attempt = attemptOf(jobId, fence);
       if (attempt) attempt.isRunning = false;
     },
-    letter(eventId: string, messageId: string): void {
+    letter(eventId: string, messageId: string, { jobId, fence }: JobContext): void {
+      if (lost.has(`${jobId}#${fence}`))
+        violate('told to stop', `${eventId} left under fence ${fence}, which was lost`);
       if (!expected.has(eventId)) violate('nothing out of nowhere', `a letter for ${eventId}`);
       const sent = letters.get(eventId) ?? [];
       if (sent.length > 0) worldOf().hit('letter sent again under its id');

@@ -91,7 +91,8 @@ export function jobKinds(world: World, server: SimServer, random: () => number):
             if (context.attempt < attempts) throw new Error('The mail server did not take it.');
             state = 'failed';
           } else {
-            oracle.letter(eventId, messageId);
+            await context.confirmHold();
+            oracle.letter(eventId, messageId, context);
             if (fails()) throw new Error('The mail server’s answer was lost.');
           }
           await context.progress(0.5);

@@ -4,6 +4,7 @@ import { limits } from '../../../shared/limits.js';
 import type { SendMessage } from '../../../shared/protocol.js';
 import { ConversationModel } from '../../conversations/model.js';
 import { attachFiles } from '../../files/files.js';
+import { storeNow } from '../../store/clock.js';
 import { append } from '../../timeline/append.js';
 import { ownConversation, scopeOfVisitor, type Visitor } from './visitor.js';
 import { visitorKey } from './visitor-token.js';
@@ -55,7 +56,7 @@ export async function sendMessage(
     direction: 'in',
     actor: scope.actor,
     dedupeKey: key,
-    occurredAt: new Date(Date.now() - waitedMs),
+    occurredAt: new Date(storeNow().getTime() - waitedMs),
     contactId,
     inboxId,
     conversation,

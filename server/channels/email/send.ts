@@ -1,9 +1,11 @@
-import { createTransport } from 'nodemailer';
+import { Readable } from 'node:stream';
+import { createTransport, type SendMailOptions } from 'nodemailer';
 import * as v from 'valibot';
 import type { EmailDeliveryBody } from '../../../shared/events/email.js';
 import { Id } from '../../../shared/text.js';
 import { openFile } from '../../files/files.js';
 import { type DefinedJob, defineJob } from '../../jobs/queue.js';
+import { storeNow } from '../../store/clock.js';
 import { append } from '../../timeline/append.js';
 import { EventModel, type StoredEvent } from '../../timeline/model.js';
 import { bodyOf } from '../../timeline/projection.js';
@@ -31,6 +33,17 @@ export interface EmailSending {
   close(): void;
 }
 
+/** A letter, and how to learn whether it is still ours to send. */
+interface HeldLetter extends SendMailOptions {
+  confirmHold: () => Promise<void>;
+}
+
+/** A stream that asks before its first byte, when somebody reads it. */
+async function* whenConfirmed(confirm: () => Promise<void>, input: AsyncIterable<Buffer>) {
+  await confirm();
+  yield* input;
+}
+
 /** Sends what agents wrote. At least once, always under one Message-ID by which a receiver drops a double. */
 export function emailSending(settings: SendSettings): EmailSending {
   if (settings.smtpUrl === undefined) return { jobs: [], close: () => {} };
@@ -42,11 +55,19 @@ export function emailSending(settings: SendSettings): EmailSending {
     greetingTimeout: 30_000,
     socketTimeout: 120_000,
   });
+  // The mail server has taken the envelope and waits for the letter: the last moment at which it can be kept back.
+  transport.use('stream', (mail, done) => {
+    const { confirmHold } = mail.data as HeldLetter;
+    mail.message.processFunc((input) =>
+      Readable.from(whenConfirmed(confirmHold, input), { objectMode: false }),
+    );
+    done();
+  });
   const lastAttempt = settings.attempts ?? attempts;
   const job = defineJob(
     'email.send',
     SendPayload,
-    async ({ eventId }, { workspaceId, attempt }) => {
+    async ({ eventId }, { workspaceId, attempt, signal, confirmHold }) => {
       const event = await EventModel.findOne({ _id: eventId, workspaceId, kind: 'email' }).lean();
       if (!event || event.erased || (await isSettled(event))) return;
       const body = bodyOf(event, 'email');
@@ -57,10 +78,12 @@ export function emailSending(settings: SendSettings): EmailSending {
       }
       let answer: string;
       try {
-        answer = (await transport.sendMail(composeLetter(body, event.occurredAt, files))).response;
+        const letter: HeldLetter = { ...composeLetter(body, event.occurredAt, files), confirmHold };
+        answer = (await transport.sendMail(letter)).response;
       } catch (error) {
         for (const file of files) file.content.destroy();
-        if (!isLasting(error) && attempt < lastAttempt) throw error;
+        // Whoever holds it now says what becomes of it.
+        if (signal.aborted || (!isLasting(error) && attempt < lastAttempt)) throw error;
         await report(event, { state: 'failed', answer: answerOf(error), attempts: attempt });
         return;
       }
@@ -99,7 +122,7 @@ async function report(
     direction: 'internal',
     actor: { type: 'system' },
     dedupeKey: deliveryKey(_id, outcome.state),
-    occurredAt: new Date(),
+    occurredAt: storeNow(),
     contactId,
     ...(inboxId !== undefined && { inboxId }),
     ...(conversationId !== undefined && { conversation: { id: conversationId } }),

@@ -165,6 +165,33 @@ describe('the job runner', () => {
     await Promise.all([first.stop(), second.stop()]);
   });
 
+  it('lets a holder that stood still learn, before what cannot be taken back, that it was given up', async () => {
+    const world = virtualWorld();
+    const store = memoryJobs();
+    await store.insert(job('a'));
+    const contexts: JobContext[] = [];
+    const finish: (() => void)[] = [];
+    const slow = kind((_payload, context) => {
+      contexts.push(context);
+      return new Promise<void>((resolve) => finish.push(resolve));
+    });
+    // The first process never gives a sign of life.
+    const still = { ...world.ports, after: () => () => {} };
+    const first = startRunner({ store, ports: still, kinds: [slow], holdMs: 3_000 });
+    await world.pass(100);
+    await contexts[0]?.confirmHold();
+    const second = startRunner({ store, ports: world.ports, kinds: [slow], holdMs: 3_000 });
+    await world.pass(10_000);
+    expect(contexts).toHaveLength(2);
+    await expect(contexts[0]?.confirmHold()).rejects.toThrow('Another process');
+    expect(contexts[0]?.signal.aborted).toBe(true);
+    await contexts[1]?.confirmHold();
+    expect(contexts[1]?.signal.aborted).toBe(false);
+    for (const end of finish) end();
+    await world.pass(10);
+    await Promise.all([first.stop(), second.stop()]);
+  });
+
   it('goes on after the store was away', async () => {
     const world = virtualWorld();
     const store = memoryJobs();

@@ -104,6 +104,7 @@ describe('spans', () => {
       fence: 1,
       signal: new AbortController().signal,
       progress: async () => {},
+      confirmHold: async () => {},
     };
     await expect(job?.run({ clientId: 'click-0003' }, context)).rejects.toThrow(AppError);
     await observer.close();
