@@ -40,7 +40,7 @@ type Handlers = {
 /** The one table of what a visitor may ask, for sockets and for stateless HTTP. */
 const handlers: Handlers = {
   'message:send': async ({ rates }, { visitor, known }, message) => {
-    await rates.message(visitor.visitorId);
+    await rates.message(visitor);
     return { event: await sendMessage(visitor, message, known) };
   },
   'events:read': async (_deps, { visitor }, query) => {

@@ -70,7 +70,7 @@ export function visitorRoutes(deps: VisitorRoutesDeps): Router {
   router.post('/files', async (req, res) => {
     const visitor = await visitorOf(deps, req);
     if (visitor.blocked) throw new AppError('blocked');
-    await deps.rates.upload(visitor.visitorId);
+    await deps.rates.upload(visitor);
     res.status(201);
     answer(res, await putUpload(scopeOfVisitor(visitor), req));
   });

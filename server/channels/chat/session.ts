@@ -63,7 +63,7 @@ export async function admitVisitor(
   const known = handshake.token === undefined ? null : await resume(deps, inbox, handshake.token);
   // Counted apart: a browser that comes back is never refused for the address it shares with an office.
   if (known) await deps.rates.request(known.visitorId);
-  else await deps.rates.newVisitor(caller.network);
+  else await deps.rates.newVisitor(inbox._id, caller.network);
   if (!stated && known) return { visitor: known, inbox };
   const named = stated ? await identify(inbox, known, stated) : await begin(inbox);
   return { visitor: await loadVisitor(named), inbox };
