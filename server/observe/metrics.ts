@@ -57,7 +57,7 @@ export const resyncs = new Counter({
 
 export const slowReaders = new Counter({
   name: 'threadline_slow_readers_total',
-  help: 'Readers that were taken out of the live stream because they did not read, by what became of them.',
+  help: 'Readers that fell behind and left the live stream, and what became of them.',
   labelNames: ['outcome'] as const,
   registers,
 });

@@ -34,8 +34,10 @@ export function liveVisitors(
     },
 
     page({ visitor, tab }, page) {
-      const socket = tab === undefined ? undefined : visitors.sockets.get(tab);
-      if (socket) {
+      if (tab !== undefined) {
+        const socket = visitors.sockets.get(tab);
+        // What a tab said just before it left is no sign that it is here.
+        if (!socket) return;
         socket.data.page = page;
         showVisit({ presence }, socket);
         return;

@@ -20,6 +20,7 @@ export function boundReader(socket: Socket, rejoin: () => void): void {
     const waitedBytes = waitingBytes;
     waitingBytes += typeof data === 'string' ? data.length : 64;
     if (waitedBytes < limits.readerBehindBytes || stuck) return;
+    slowReaders.inc({ outcome: 'behind' });
     for (const room of socket.rooms) if (room !== socket.id) void socket.leave(room);
     stuck = setTimeout(() => {
       log.warn({ socket: socket.id }, 'cut off a reader that does not read');

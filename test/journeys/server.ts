@@ -11,6 +11,7 @@ export interface ServerProcess {
   dataDir: string;
   /** Everything it has printed so far. */
   output(): string;
+  pid(): number;
   /** The token of the one-time link that a first start prints. */
   setupToken(): string;
   /** Asks it to stop and waits until it has. */
@@ -88,6 +89,7 @@ export async function startServer(env: Record<string, string> = {}): Promise<Ser
     url,
     dataDir,
     output: () => printed,
+    pid: () => child.pid ?? 0,
     setupToken() {
       const token = /#setup=([0-9A-Za-z_-]{20,100})/.exec(printed)?.[1];
       if (!token) throw new Error(`no set-up link in:\n${printed}`);

@@ -261,31 +261,3 @@ describe("an agent's socket", () => {
     });
   });
 });
-
-describe('S10: a reader that does not read', () => {
-  it('is bounded, and reads on from its cursor when it reads again', { timeout: 120_000 }, async () => {
-    const anna = await desk();
-    const writer = await tab();
-    const { conversationId } = await say(writer, 'start');
-    const slow = await tab({ token: writer.session.token });
-    await slow.ask('events:read', { conversationId, after: 0 });
-    const resynced = next(slow.socket, 'resync');
-    const transport = slow.socket.io.engine.transport as unknown as {
-      ws: { _socket: import('node:net').Socket };
-    };
-    transport.ws._socket.pause();
-    // As much as the machine's own buffers take, and then more than we keep.
-    const text = '\u{1f600}'.repeat(8_000);
-    const sends = 600;
-    for (let sent = 0; sent < sends; sent += 50) {
-      const answers = await Promise.all(
-        Array.from({ length: 50 }, () => anna.ask('message:send', reply(conversationId, text))),
-      );
-      expect(answers.filter(({ ok }) => !ok)).toEqual([]);
-    }
-    transport.ws._socket.resume();
-    expect(await resynced).toEqual({ conversationId });
-    const page = await slow.ask('events:read', { conversationId, after: 600, limit: 50 });
-    expect(page).toMatchObject({ ok: true, upTo: sends + 2, head: sends + 2 });
-  });
-});
