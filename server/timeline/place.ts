@@ -45,38 +45,57 @@ const belongsToHead = (draft: PreparedDraft): boolean =>
 const idOf = (workspaceId: string, name: string): string => `${workspaceId}\n${name}`;
 
 /**
+ * What is thought of the drafts' keys before the store is asked. `looked up`: each is read first. `new`: none is, since
+ * nearly all are; one that was written before is found by its unique key, and the caller runs again and looks up.
+ */
+export type Keys = 'looked up' | 'new';
+
+/**
  * Settles each draft, in order. A draft that cannot be written is settled with its error and writes nothing; whatever
  * throws here aborts the whole batch.
+ * @throws DuplicateKey when `keys` are taken for new and one is not
  */
 export async function settleInside(
   transaction: TimelineTransaction,
   drafts: readonly PreparedDraft[],
   ports: Ports,
+  keys: Keys = 'looked up',
 ): Promise<Settled[]> {
-  const known = new Map(
-    (await transaction.findEvents(drafts)).map((event) => [idOf(event.workspaceId, event.dedupeKey), event]),
-  );
-  const fresh = drafts.filter((draft) => !known.has(idOf(draft.workspaceId, draft.dedupeKey)));
+  const known = new Map<string, StoredEvent>();
+  async function lookUp(asked: readonly PreparedDraft[]): Promise<void> {
+    if (asked.length === 0) return;
+    for (const event of await transaction.findEvents(asked)) known.set(keyOf(event), event);
+  }
+  // A retry inside the very same batch is answered here too.
+  function answerOf(draft: PreparedDraft): Settled | undefined {
+    const event = known.get(keyOf(draft));
+    return event && { event, isFirst: false, placed: [] };
+  }
+  if (keys === 'looked up') await lookUp(drafts);
+  const fresh = drafts.filter((draft) => !known.has(keyOf(draft)));
   const batch = await gather(transaction, fresh, ports);
   const settled = drafts.map((draft): Settled => {
-    const id = idOf(draft.workspaceId, draft.dedupeKey);
-    const first = known.get(id);
-    // A retry inside the very same batch is answered here too.
-    if (first) return { event: first, isFirst: false, placed: [] };
+    const answer = answerOf(draft);
+    if (answer) return answer;
     try {
       const placed = batch.place(draft);
       const event = placed.find((one) => one.event.dedupeKey === draft.dedupeKey)?.event;
       if (!event) throw new Error(`The draft ${draft.dedupeKey} was not placed.`);
-      known.set(id, event);
+      known.set(keyOf(draft), event);
       return { event, isFirst: true, placed };
     } catch (error) {
       if (error instanceof AppError) return { error };
       throw error;
     }
   });
+  // What is refused may be a retry of what its first try made impossible to do twice.
+  if (keys === 'new') await lookUp(drafts.filter((_, at) => settled[at] && 'error' in settled[at]));
   await batch.write(settled.flatMap((one) => ('placed' in one ? one.placed : [])));
-  return settled;
+  return settled.map((one, at) => ('error' in one && drafts[at] && answerOf(drafts[at])) || one);
 }
+
+const keyOf = ({ workspaceId, dedupeKey }: { workspaceId: string; dedupeKey: string }): string =>
+  idOf(workspaceId, dedupeKey);
 
 async function gather(transaction: TimelineTransaction, fresh: readonly PreparedDraft[], ports: Ports) {
   const conversations = new Map<string, ConversationState>();

@@ -52,7 +52,7 @@ export function timelineTransaction(session: ClientSession): TimelineTransaction
   return {
     async findEvents(keys) {
       const filter = anyOf(byWorkspace(keys, 'dedupeKey', (key) => key.dedupeKey));
-      return EventModel.find(filter, null, { session }).lean().limit(keys.length);
+      return rows<StoredEvent>(EventModel).find(filter, inOneBatch(session, keys.length)).toArray();
     },
 
     async findConversations(wanted) {
@@ -62,7 +62,9 @@ export function timelineTransaction(session: ClientSession): TimelineTransaction
         ...byWorkspace(ids, '_id', (one) => one.id),
         ...byWorkspace(keys, 'key', (one) => one.key),
       ];
-      return ConversationModel.find(anyOf(filters), null, { session }).lean().limit(wanted.length);
+      return rows<ConversationState>(ConversationModel)
+        .find(anyOf(filters), inOneBatch(session, wanted.length))
+        .toArray();
     },
 
     async findContacts(wanted) {
@@ -106,8 +108,9 @@ export function timelineTransaction(session: ClientSession): TimelineTransaction
       const operations = changes.map(
         ({ state, previousHead }): mongoose.mongo.AnyBulkWriteOperation<ConversationState> => {
           if (previousHead === 0) return { insertOne: { document: state } };
-          const { _id, workspaceId, ...rest } = state;
-          return { updateOne: { filter: { _id, workspaceId, head: previousHead }, update: { $set: rest } } };
+          const { _id, workspaceId } = state;
+          // Whole: it was read in this very transaction, so a rival's change to any field of it ends the transaction.
+          return { replaceOne: { filter: { _id, workspaceId, head: previousHead }, replacement: state } };
         },
       );
       const result = await rows<ConversationState>(ConversationModel).bulkWrite(operations, {
@@ -155,6 +158,9 @@ export function timelineTransaction(session: ClientSession): TimelineTransaction
     },
   };
 }
+
+/** All of an answer at once: no second round trip, and no cursor left open in the store. */
+const inOneBatch = (session: ClientSession, most: number) => ({ session, limit: most, batchSize: most });
 
 /** The driver's own collection behind a model. */
 const rows = <Row extends { _id: string }>(model: { collection: { collectionName: string } }) =>

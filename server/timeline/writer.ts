@@ -2,7 +2,7 @@ import { AppError } from '../../shared/errors.js';
 import { limits } from '../../shared/limits.js';
 import type { PreparedDraft } from './draft.js';
 import type { StoredEvent } from './model.js';
-import { type PlacedEvent, type Settled, settleInside } from './place.js';
+import { type Keys, type PlacedEvent, type Settled, settleInside } from './place.js';
 import { DuplicateKey, type Ports, type TimelineStore } from './ports.js';
 
 /**
@@ -58,7 +58,8 @@ export function createWriter(options: WriterOptions): Writer {
     while (queue.length > 0) {
       const batch = queue.slice(0, batchSize);
       queue = queue.slice(batchSize);
-      const settled = await write(batch.map((entry) => entry.draft));
+      const drafts = batch.map((entry) => entry.draft);
+      const settled = await write(drafts, 'new');
       batch.forEach((entry, index) => {
         answer(entry, settled[index]);
       });
@@ -73,17 +74,19 @@ export function createWriter(options: WriterOptions): Writer {
   }
 
   /** Never rejects: each draft is settled by itself. */
-  async function write(batch: readonly PreparedDraft[]): Promise<Settled[]> {
+  async function write(batch: readonly PreparedDraft[], keys: Keys): Promise<Settled[]> {
     try {
-      return await store.transact((transaction) => settleInside(transaction, batch, ports));
+      return await store.transact((transaction) => settleInside(transaction, batch, ports, keys));
     } catch (error) {
       // The store itself is away or full: trying its halves would fail 2 × 256 times to learn the same.
       if (isOutage(error)) return batch.map(() => ({ error }));
+      // One was written before: all are looked up now, and that one is answered with its first event.
+      if (keys === 'new' && error instanceof DuplicateKey) return write(batch, 'looked up');
       if (batch.length <= 1) return Promise.all(batch.map((draft) => settleAlone(draft, error)));
       // A rival process took a key, or one draft is bad: halves find it, its neighbours do not suffer.
       const middle = Math.ceil(batch.length / 2);
-      const first = await write(batch.slice(0, middle));
-      return [...first, ...(await write(batch.slice(middle)))];
+      const first = await write(batch.slice(0, middle), 'looked up');
+      return [...first, ...(await write(batch.slice(middle), 'looked up'))];
     }
   }
 

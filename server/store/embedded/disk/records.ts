@@ -1,3 +1,4 @@
+import { Int32 } from 'bson';
 import { decode } from '../bson/decode.js';
 import { encode } from '../bson/encode.js';
 import type { Doc, Value } from '../bson/types.js';
@@ -122,6 +123,8 @@ export interface KeyRange {
   start: Buffer;
   /** Left out; null: to the end. */
   end: Buffer | null;
+  /** `start` is a whole key: in a unique index one document has it, or none. */
+  isKey?: boolean;
 }
 
 export interface Entry {
@@ -148,6 +151,11 @@ export function* scanIndex(
   reverse: boolean,
   reader: Reader,
 ): Generator<Entry> {
+  if (index.unique && range.isKey) {
+    const record = holderOf(index, range.start, reader.snapshot);
+    if (record !== undefined) yield { key: range.start, record };
+    return;
+  }
   let bounds = reverse
     ? {
         ...(range.end && { start: range.end, after: true }),
@@ -187,7 +195,13 @@ export const keysOf = (index: Index, doc: Doc): Buffer[] => entriesFor(index, do
 
 /** Whether an update left everything alone that an index reads: then its entries stand as they are. */
 export const isUntouched = (index: Index, before: Doc, after: Doc): boolean =>
-  !index.partial && index.fields.every(({ path }) => before.get(path[0]!) === after.get(path[0]!));
+  !index.partial && index.fields.every(({ path }) => isSame(before.get(path[0]!), after.get(path[0]!)));
+
+/** Whether two values are surely one: what it takes to compare others may cost more than their keys. */
+const isSame = (left: Value | undefined, right: Value | undefined): boolean =>
+  left === right ||
+  (left instanceof Date && right instanceof Date && left.getTime() === right.getTime()) ||
+  (left instanceof Int32 && right instanceof Int32 && left.value === right.value);
 
 /** The record that holds a unique key. */
 export function holderOf(index: Index, key: Buffer, snapshot: Snapshot | null): number | undefined {
@@ -234,8 +248,8 @@ export function replaceRecord(
   record: number,
   doc: Doc,
   before: Doc,
+  raw: Buffer = encode(doc),
 ): void {
-  const raw = encode(doc);
   checkSize(raw);
   const changes: { index: Index; now: Buffer[]; old: Buffer[]; isScattered: boolean }[] = [];
   for (const index of collection.indexes) {

@@ -14,6 +14,8 @@ export type Change =
       collection: Collection;
       before: Doc;
       after: Doc;
+      /** The bytes of `after`, where they are known. */
+      raw?: Buffer | undefined;
       /** The paths that operators changed. */
       touched: readonly (readonly string[])[];
     }
@@ -80,7 +82,7 @@ export function record(database: Database, change: Change, origin: Origin): void
       database.oplog.add({
         ...head(),
         k: idOf(change.after),
-        o: change.after,
+        o: change.raw ? new Raw(change.raw) : change.after,
         ...(images && { pre: change.before }),
       });
       return;

@@ -7,6 +7,7 @@ import {
   Found,
   holderOf,
   insertRecord,
+  isUntouched,
   keysOf,
   removeRecord,
   replaceRecord,
@@ -25,6 +26,13 @@ interface Written {
   readonly place: number;
   readonly before: Doc | null;
   after: Doc | null;
+  /** The bytes of `after`, where they are known. */
+  raw: Buffer | undefined;
+}
+
+interface UniqueKey {
+  index: Index;
+  key: Buffer;
 }
 
 /** Which transaction wrote a record or holds a unique key, and has not ended: whoever comes second tries again later. */
@@ -78,8 +86,11 @@ export function beginTransaction(database: Database, claims: Claims): OpenTransa
   const isMade = (collection: Collection) => collection.number < 0;
   const placeOf = (collection: Collection, place: number) => `${collection.number}:${place}`;
   const keyName = (index: Index, key: Buffer) => `${index.table.name}:${key.toString('latin1')}`;
-  const idName = (collection: Collection, doc: Doc) =>
-    `${collection.number}:${encode({ id: doc.get('_id') ?? null }).toString('latin1')}`;
+  const idName = (collection: Collection, id: Value) =>
+    typeof id === 'string'
+      ? `${collection.number}'${id}`
+      : `${collection.number}:${encode({ id }).toString('latin1')}`;
+  const idOf = (doc: Doc): Value => doc.get('_id') ?? null;
 
   function claim(name: string): void {
     const holder = claims.get(name);
@@ -89,12 +100,16 @@ export function beginTransaction(database: Database, claims: Claims): OpenTransa
     claimed.push(name);
   }
 
-  const uniqueKeys = (collection: Collection, doc: Doc | null): { index: Index; key: Buffer }[] =>
-    doc
-      ? collection.indexes
-          .filter(({ unique }) => unique)
-          .flatMap((index) => keysOf(index, doc).map((key) => ({ index, key })))
-      : [];
+  /** The unique keys of a document, without those that it has in common with `other`, field by field. */
+  function uniqueKeys(collection: Collection, doc: Doc | null, other: Doc | null): UniqueKey[] {
+    const found: UniqueKey[] = [];
+    if (!doc) return found;
+    for (const index of collection.indexes) {
+      if (!index.unique || (other && isUntouched(index, other, doc))) continue;
+      for (const key of keysOf(index, doc)) found.push({ index, key });
+    }
+    return found;
+  }
 
   /** A collection or an index that is younger than the snapshot: run again, the transaction will have it. */
   function checkAge(collection: Collection): void {
@@ -102,34 +117,48 @@ export function beginTransaction(database: Database, claims: Claims): OpenTransa
   }
 
   /** Writes `after` over what is known, unless a unique key is another's. */
-  function take(one: Written, after: Doc | null): void {
+  function take(one: Written, after: Doc | null, raw?: Buffer): void {
     const { collection } = one;
-    const keys = uniqueKeys(collection, after);
-    for (const { index, key } of keys) {
-      const name = keyName(index, key);
+    // What it held before the transaction and holds still is its own as it stands; once rewritten, `taken` has it all.
+    const keys = uniqueKeys(collection, after, one.after ? null : one.before).map(({ index, key }) => ({
+      index,
+      key,
+      name: keyName(index, key),
+    }));
+    for (const { index, key, name } of keys) {
       const holder = taken.get(name);
       if (holder && holder !== one) throw clash(collection, index, after!);
       if (holder) continue;
       const record = isMade(collection) ? undefined : holderOf(index, key, snapshot);
-      // A document rewritten here holds what `taken` says, and no longer what it held before.
-      if (record !== undefined && record !== one.record && !byPlace.has(placeOf(collection, record)))
+      if (record !== undefined && record !== one.record && !isGivenUp(collection, record, index))
         throw clash(collection, index, after!);
     }
-    for (const { index, key } of keys) claim(`k${keyName(index, key)}`);
-    for (const { index, key } of uniqueKeys(collection, one.after)) taken.delete(keyName(index, key));
-    for (const { index, key } of keys) taken.set(keyName(index, key), one);
+    for (const { name } of keys) claim(`k${name}`);
+    for (const { index, key } of uniqueKeys(collection, one.after, null)) {
+      const name = keyName(index, key);
+      if (taken.get(name) === one) taken.delete(name);
+    }
+    for (const { name } of keys) taken.set(name, one);
     one.after = after;
+    one.raw = raw;
+  }
+
+  /** Whether a document that was rewritten here has let go of the keys that it had in an index. */
+  function isGivenUp(collection: Collection, record: number, index: Index): boolean {
+    const holder = byPlace.get(placeOf(collection, record));
+    if (!holder) return false;
+    return holder.after === null || !isUntouched(index, holder.before!, holder.after);
   }
 
   function keep(one: Written): void {
     written.push(one);
     byPlace.set(placeOf(one.collection, one.place), one);
-    byId.set(idName(one.collection, (one.after ?? one.before)!), one);
+    byId.set(idName(one.collection, idOf((one.after ?? one.before)!)), one);
   }
 
-  function write(collection: Collection, found: Found, after: Doc | null): void {
+  function write(collection: Collection, found: Found, after: Doc | null, raw?: Buffer): void {
     const known = byPlace.get(placeOf(collection, found.record));
-    if (known) return take(known, after);
+    if (known) return take(known, after, raw);
     if (database.changedSince(collection, found.record, sequence)) throw writeConflict();
     claim(`r${placeOf(collection, found.record)}`);
     const one: Written = {
@@ -138,8 +167,9 @@ export function beginTransaction(database: Database, claims: Claims): OpenTransa
       place: found.record,
       before: found.doc,
       after: null,
+      raw: undefined,
     };
-    take(one, after);
+    take(one, after, raw);
     keep(one);
   }
 
@@ -147,7 +177,7 @@ export function beginTransaction(database: Database, claims: Claims): OpenTransa
   function overlay(collection: Collection, filter: Doc): Written[] {
     const ids = idsIn(filter);
     if (!ids) return written.filter((one) => one.collection === collection);
-    return ids.flatMap((id) => byId.get(idName(collection, new Map([['_id', id]]))) ?? []);
+    return ids.flatMap((id) => byId.get(idName(collection, id)) ?? []);
   }
 
   const view: View = {
@@ -176,21 +206,31 @@ export function beginTransaction(database: Database, claims: Claims): OpenTransa
       })();
       yield* orderFound(all, query, false);
     },
-    insert(collection, doc) {
+    insert(collection, doc, raw = encode(doc)) {
       checkAge(collection);
-      const one: Written = { collection, record: null, place: nextNew, before: null, after: null };
-      take(one, doc);
+      const one: Written = {
+        collection,
+        record: null,
+        place: nextNew,
+        before: null,
+        after: null,
+        raw: undefined,
+      };
+      take(one, doc, raw);
       nextNew -= 1;
       keep(one);
-      changes.push({ kind: 'insert', collection, after: doc });
+      changes.push({ kind: 'insert', collection, after: doc, raw });
     },
     replace(collection, found, doc, touched) {
-      write(collection, found, doc);
+      // Once, for the record and for the oplog; what operators changed the oplog does not hold whole.
+      const raw = touched ? undefined : encode(doc);
+      write(collection, found, doc, raw);
       changes.push({
         kind: touched ? 'update' : 'replace',
         collection,
         before: found.doc,
         after: doc,
+        raw,
         touched: touched ?? [],
       });
     },
@@ -271,21 +311,28 @@ export function beginTransaction(database: Database, claims: Claims): OpenTransa
     return real;
   }
 
-  function place({ record, before, after }: Written, collection: Collection): void {
+  function place({ record, before, after, raw }: Written, collection: Collection): void {
     if (record !== null) database.mark(collection, record);
     if (!after) return;
     const { catalog } = database;
     if (record !== null && !givesUpKeys({ collection, record, before, after }))
-      replaceRecord(catalog, collection, record, after, before!);
-    else insertRecord(catalog, collection, record ?? takeRecord(collection), after);
+      replaceRecord(catalog, collection, record, after, before!, raw);
+    else insertRecord(catalog, collection, record ?? takeRecord(collection), after, raw);
   }
 
   /** Whether a document goes away, or changes a unique key that another may want. */
-  function givesUpKeys({ collection, record, before, after }: Omit<Written, 'place'>): boolean {
+  function givesUpKeys({
+    collection,
+    record,
+    before,
+    after,
+  }: Pick<Written, 'collection' | 'record' | 'before' | 'after'>): boolean {
     if (record === null) return false;
     if (!after) return true;
-    const keep = new Set(uniqueKeys(collection, after).map(({ index, key }) => keyName(index, key)));
-    return uniqueKeys(collection, before).some(({ index, key }) => !keep.has(keyName(index, key)));
+    const changed = uniqueKeys(collection, before, after);
+    if (changed.length === 0) return false;
+    const keep = new Set(uniqueKeys(collection, after, before).map(({ index, key }) => keyName(index, key)));
+    return changed.some(({ index, key }) => !keep.has(keyName(index, key)));
   }
 
   return self;

@@ -165,13 +165,15 @@ export function liveView(database: Database, reader: Reader, record: (change: Ch
       record({ kind: 'insert', collection, after: doc, raw: bytes });
     },
     replace(collection, found, doc, touched) {
-      replaceRecord(catalog, collection, found.record, doc, found.doc);
+      const raw = encode(doc);
+      replaceRecord(catalog, collection, found.record, doc, found.doc, raw);
       database.mark(collection, found.record);
       record({
         kind: touched ? 'update' : 'replace',
         collection,
         before: found.doc,
         after: doc,
+        raw,
         touched: touched ?? [],
       });
     },

@@ -28,6 +28,8 @@ export interface Range {
   end: Buffer | null;
   /** Bytes of the fixed prefix: what follows them is what a merge compares. */
   fixed: number;
+  /** `start` is a whole key: every field of the index has its one value. */
+  isKey?: boolean;
 }
 
 export interface Plan {
@@ -150,7 +152,8 @@ function lookUp(index: PlannedIndex, query: PlanQuery, predicates: Predicates): 
     );
   }
   if (index.unique && !index.multikey && prefixes.length === 1) score += uniqueWorth;
-  return { prefixes, single, depth: index.fields.length, ranges: prefixes.map(rangeOf), score };
+  const ranges = prefixes.map((prefix): Range => ({ ...rangeOf(prefix), isKey: true }));
+  return { prefixes, single, depth: index.fields.length, ranges, score };
 }
 
 const rangeOf = ({ bytes }: Prefix): Range => ({ start: bytes, end: after(bytes), fixed: 0 });
@@ -260,6 +263,8 @@ export function choosePlan(indexes: readonly PlannedIndex[], query: PlanQuery): 
     if (index.hidden) continue;
     const plan = planFor(index, query, predicates);
     if (plan && (best === null || plan.score > best.score)) best = plan;
+    // One document at most: there is nothing to compare it with, and nothing to sort.
+    if (best !== null && best.score >= uniqueWorth) break;
   }
   return best;
 }
