@@ -30,12 +30,12 @@ export function simJobs(world: World, server: SimServer): JobStore {
         if (row) oracle.claimed(row, server);
         return row;
       }),
-    renew: (job, heldUntil) =>
-      carry('job.renew', async () => {
-        const isOurs = await jobs.renew(job, heldUntil);
-        if (!isOurs) oracle.lostHold(job);
-        return isOurs;
-      }),
+    async renew(job, heldUntil) {
+      const isOurs = await carry('job.renew', () => jobs.renew(job, heldUntil));
+      // Known to its holder when the answer has come: it may be late, or get lost.
+      if (!isOurs) oracle.lostHold(job);
+      return isOurs;
+    },
     settle: (job, change) =>
       carry('job.settle', async () => {
         oracle.settles(job, change, server);
