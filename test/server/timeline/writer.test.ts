@@ -251,6 +251,28 @@ describe('the writer', () => {
     expect([...store.conversations.values()][0]).toMatchObject({ status: 'open', head: 5 });
   });
 
+  it('answers the retry of a change that its first try made impossible to do twice', async () => {
+    const { store, send, writer } = bench();
+    const { event } = await send(aMessage({ conversation: begunUnder('k1') }));
+    const close = prepare(workspaceId, {
+      ...aNote({ conversation: { id: event.conversationId ?? '' } }),
+      kind: 'status_changed',
+      body: { from: 'open', to: 'closed' },
+    });
+    const first = await writer.add(close);
+    const [retry, neighbour] = await Promise.all([
+      writer.add(close),
+      send(aMessage({ conversation: { id: event.conversationId ?? '' }, text: 'and more' })),
+    ]);
+    expect(retry).toEqual({ event: first.event, isFirst: false });
+    expect(neighbour.isFirst).toBe(true);
+    expect(
+      [...store.events.values()].filter(
+        ({ kind, actor }) => kind === 'status_changed' && actor.type !== 'system',
+      ),
+    ).toHaveLength(1);
+  });
+
   it('refuses a change from a state that is no longer the current one', async () => {
     const { send, writer } = bench();
     const { event } = await send(aMessage({ conversation: begunUnder('k1') }));
