@@ -2,9 +2,11 @@ import { Decimal128, Int32 } from 'bson';
 import type { Value } from '../bson/types.js';
 import { location, StoreError, typeMismatch } from '../errors.js';
 import { typeName } from '../values/compare.js';
+import type { Decimal } from '../values/decimal.js';
 import * as decimal from '../values/decimal.js';
 import {
   add,
+  compareNumbers,
   divide,
   isLong,
   isNumber,
@@ -16,8 +18,11 @@ import {
   toDouble,
   toInteger,
 } from '../values/numbers.js';
+import * as angles from './decimal-angles.js';
+import * as functions from './decimal-functions.js';
 import { isNullish, type Operator } from './expression.js';
 import { binary, ranged, unary, untilNull } from './operands.js';
+import { textOf } from './text.js';
 
 /** Numbers: results are of the wider operand's type, and of the next one when they do not fit. */
 
@@ -59,7 +64,7 @@ function checkFactor(value: Value): void {
   if (!isNumber(value)) throw typeMismatch(`$multiply only supports numeric types, not ${typeName(value)}`);
 }
 
-const isZero = (value: Numeric): boolean => toDouble(value) === 0;
+const isZero = (value: Numeric): boolean => compareNumbers(value, 0) === 0;
 
 function quotient(left: Evaluated, right: Evaluated): Evaluated {
   if (isNullish(left) || isNullish(right)) return null;
@@ -86,13 +91,52 @@ const numeric = (evaluate: (value: Numeric) => Value): Operator =>
     return evaluate(value);
   });
 
-/** Through doubles, except that a decimal stays one. */
-const viaDouble = (compute: (value: number) => number): Operator =>
-  numeric((value) =>
-    value instanceof Decimal128
-      ? Decimal128.fromString(compute(toDouble(value)).toPrecision(15))
-      : compute(toDouble(value)),
-  );
+/** A function of doubles and of decimals: whole numbers are doubles to it. */
+const real = (ofDouble: (value: number) => number, ofDecimal: (value: Decimal) => Decimal): Operator =>
+  numeric((value) => both(value, ofDouble, ofDecimal));
+
+const both = (
+  value: Numeric,
+  ofDouble: (value: number) => number,
+  ofDecimal: (value: Decimal) => Decimal,
+): Value =>
+  value instanceof Decimal128 ? decimal.format(ofDecimal(decimal.parse(value))) : ofDouble(toDouble(value));
+
+interface Bounds {
+  shown: string;
+  holds(value: Numeric): boolean;
+}
+
+const finite: Bounds = { shown: '(-inf,inf)', holds: (value) => Number.isFinite(signOf(value)) };
+const unit: Bounds = {
+  shown: '[-1,1]',
+  holds: (value) => compareNumbers(value, -1) >= 0 && compareNumbers(value, 1) <= 0,
+};
+const fromOne: Bounds = { shown: '[1,inf]', holds: (value) => compareNumbers(value, 1) >= 0 };
+
+/** Infinite only where the number itself is: the double of a great decimal is infinite too. */
+function signOf(value: Numeric): number {
+  if (!(value instanceof Decimal128)) return toDouble(value);
+  const parsed = decimal.parse(value);
+  return parsed.kind === 'finite' ? 0 : Number.POSITIVE_INFINITY;
+}
+
+const isNaNumber = (value: Numeric): boolean => Number.isNaN(toDouble(value));
+
+/** The same, within bounds; what is no number stays none. */
+const bounded = (
+  bounds: Bounds,
+  ofDouble: (value: number) => number,
+  ofDecimal: (value: Decimal) => Decimal,
+): Operator =>
+  unary((value, name) => {
+    if (isNullish(value)) return null;
+    if (!isNumber(value))
+      throw location(28765, `${name} only supports numeric types, not ${typeName(value)}`);
+    if (!isNaNumber(value) && !bounds.holds(value))
+      throw location(50989, `cannot apply ${name} to ${textOf(value)}, value must be in ${bounds.shown}`);
+    return both(value, ofDouble, ofDecimal);
+  });
 
 const absolute = numeric((value) => {
   if (value instanceof Decimal128) {
@@ -140,50 +184,67 @@ function power(left: Evaluated, right: Evaluated): Evaluated {
   if (isNullish(left) || isNullish(right)) return null;
   if (!isNumber(left)) throw location(28762, `$pow's base must be numeric, not ${typeName(left)}`);
   if (!isNumber(right)) throw location(28763, `$pow's exponent must be numeric, not ${typeName(right)}`);
-  if (isZero(left) && toDouble(right) < 0)
+  if (isZero(left) && compareNumbers(right, 0) < 0 && !isNaNumber(right))
     throw location(28764, '$pow cannot take a base of 0 and a negative exponent');
-  const areWhole =
-    !(left instanceof Decimal128) &&
-    !(right instanceof Decimal128) &&
-    typeof left !== 'number' &&
-    typeof right !== 'number';
-  const exponent = toInteger(right);
-  if (areWhole && exponent !== null && exponent >= 0n && exponent < 64n) {
-    const result = toInteger(left)! ** exponent;
-    if (isLong(result)) {
-      const isSmall =
-        left instanceof Int32 && right instanceof Int32 && result >= -(2n ** 31n) && result < 2n ** 31n;
-      return isSmall ? new Int32(Number(result)) : result;
-    }
-  }
-  const result = toDouble(left) ** toDouble(right);
-  return left instanceof Decimal128 || right instanceof Decimal128
-    ? Decimal128.fromString(result.toPrecision(15))
-    : result;
+  if (left instanceof Decimal128 || right instanceof Decimal128)
+    return decimal.format(functions.power(toDecimal(left), toDecimal(right)));
+  if (typeof left === 'number' || typeof right === 'number') return toDouble(left) ** toDouble(right);
+  const result = wholePower(toInteger(left)!, toInteger(right)!);
+  if (result === null || !isLong(result)) return toDouble(left) ** toDouble(right);
+  const isSmall =
+    left instanceof Int32 && right instanceof Int32 && result >= -(2n ** 31n) && result < 2n ** 31n;
+  return isSmall ? new Int32(Number(result)) : result;
 }
 
-const positive = (code: number, compute: (value: number) => number, least: number): Operator =>
+/** Null where it is no whole number, or has more than 64 bits. */
+function wholePower(base: bigint, exponent: bigint): bigint | null {
+  if (base === 1n) return 1n;
+  if (base === -1n) return exponent % 2n === 0n ? 1n : -1n;
+  if (exponent < 0n) return null;
+  if (base === 0n) return exponent === 0n ? 1n : 0n;
+  return exponent < 64n ? base ** exponent : null;
+}
+
+/** Of numbers above zero, or, where zero `isIn`, from there. */
+const positive = (
+  code: number,
+  isIn: boolean,
+  ofDouble: (value: number) => number,
+  ofDecimal: (value: Decimal) => Decimal,
+): Operator =>
   numeric((value) => {
-    const double = toDouble(value);
-    if (double < least || (least === Number.MIN_VALUE && double === 0))
+    const order = compareNumbers(value, 0);
+    if (!isNaNumber(value) && (order < 0 || (order === 0 && !isIn)))
       throw location(
         code,
-        `argument must be ${least === 0 ? 'greater than or equal to 0' : 'a positive number'}, but is ${double}`,
+        `argument must be ${isIn ? 'greater than or equal to 0' : 'a positive number'}, but is ${textOf(value)}`,
       );
-    return value instanceof Decimal128
-      ? Decimal128.fromString(compute(double).toPrecision(15))
-      : compute(double);
+    return both(value, ofDouble, ofDecimal);
   });
 
 function logarithm(value: Evaluated, base: Evaluated): Evaluated {
   if (isNullish(value) || isNullish(base)) return null;
   if (!isNumber(value)) throw location(28756, `$log's argument must be numeric, not ${typeName(value)}`);
   if (!isNumber(base)) throw location(28757, `$log's base must be numeric, not ${typeName(base)}`);
-  if (!(toDouble(value) > 0))
-    throw location(28758, `$log's argument must be a positive number, but is ${toDouble(value)}`);
-  if (!(toDouble(base) > 0) || toDouble(base) === 1)
-    throw location(28759, `$log's base must be a positive number not equal to 1, but is ${toDouble(base)}`);
+  if (!isNaNumber(value) && compareNumbers(value, 0) <= 0)
+    throw location(28758, `$log's argument must be a positive number, but is ${textOf(value)}`);
+  if (!isNaNumber(base) && (compareNumbers(base, 0) <= 0 || compareNumbers(base, 1) === 0))
+    throw location(28759, `$log's base must be a positive number not equal to 1, but is ${textOf(base)}`);
+  if (value instanceof Decimal128 || base instanceof Decimal128) {
+    const rounded = (one: Decimal) => decimal.parse(decimal.format(one));
+    return decimal.format(functions.logarithm(toDecimal(value), toDecimal(base), rounded));
+  }
   return Math.log(toDouble(value)) / Math.log(toDouble(base));
+}
+
+function angleOf(y: Evaluated, x: Evaluated): Evaluated {
+  if (isNullish(y) || isNullish(x)) return null;
+  for (const value of [y, x])
+    if (!isNumber(value)) throw location(51044, `$atan2 only supports numeric types, not ${typeName(value)}`);
+  const [a, b] = [y as Numeric, x as Numeric];
+  if (a instanceof Decimal128 || b instanceof Decimal128)
+    return decimal.format(angles.arctangent2(toDecimal(a), toDecimal(b)));
+  return Math.atan2(toDouble(a), toDouble(b));
 }
 
 const bitwise = (name: string, combine: (left: bigint, right: bigint) => bigint, start: bigint): Operator =>
@@ -200,8 +261,6 @@ const bitwise = (name: string, combine: (left: bigint, right: bigint) => bigint,
     },
   );
 
-const degrees = 180 / Math.PI;
-
 export const arithmetic: Record<string, Operator> = {
   $add: untilNull(checkAddable, sum),
   $subtract: binary(difference),
@@ -216,30 +275,26 @@ export const arithmetic: Record<string, Operator> = {
   $round: ranged(1, 2, ([value, places], name) => rounded(value, places, name, 'even')),
   $trunc: ranged(1, 2, ([value, places], name) => rounded(value, places, name, 'cut')),
   $pow: binary(power),
-  $sqrt: positive(28714, Math.sqrt, 0),
-  $exp: viaDouble(Math.exp),
-  $ln: positive(28766, Math.log, Number.MIN_VALUE),
+  $sqrt: positive(28714, true, Math.sqrt, functions.squareRoot),
+  $exp: real(Math.exp, functions.exponential),
+  $ln: positive(28766, false, Math.log, functions.naturalLogarithm),
   $log: binary(logarithm),
-  $log10: positive(28761, Math.log10, Number.MIN_VALUE),
-  $sin: viaDouble(Math.sin),
-  $cos: viaDouble(Math.cos),
-  $tan: viaDouble(Math.tan),
-  $asin: viaDouble(Math.asin),
-  $acos: viaDouble(Math.acos),
-  $atan: viaDouble(Math.atan),
-  $atan2: binary((left, right) => {
-    if (isNullish(left) || isNullish(right)) return null;
-    if (!isNumber(left) || !isNumber(right)) throw location(51044, '$atan2 only supports numeric types');
-    return Math.atan2(toDouble(left), toDouble(right));
-  }),
-  $sinh: viaDouble(Math.sinh),
-  $cosh: viaDouble(Math.cosh),
-  $tanh: viaDouble(Math.tanh),
-  $asinh: viaDouble(Math.asinh),
-  $acosh: viaDouble(Math.acosh),
-  $atanh: viaDouble(Math.atanh),
-  $degreesToRadians: viaDouble((value) => value / degrees),
-  $radiansToDegrees: viaDouble((value) => value * degrees),
+  $log10: positive(28761, false, Math.log10, functions.commonLogarithm),
+  $sin: bounded(finite, Math.sin, angles.sine),
+  $cos: bounded(finite, Math.cos, angles.cosine),
+  $tan: bounded(finite, Math.tan, angles.tangent),
+  $asin: bounded(unit, Math.asin, angles.arcsine),
+  $acos: bounded(unit, Math.acos, angles.arccosine),
+  $atan: real(Math.atan, angles.arctangent),
+  $atan2: binary(angleOf),
+  $sinh: real(Math.sinh, angles.hyperbolicSine),
+  $cosh: real(Math.cosh, angles.hyperbolicCosine),
+  $tanh: real(Math.tanh, angles.hyperbolicTangent),
+  $asinh: real(Math.asinh, angles.hyperbolicArcsine),
+  $acosh: bounded(fromOne, Math.acosh, angles.hyperbolicArccosine),
+  $atanh: bounded(unit, Math.atanh, angles.hyperbolicArctangent),
+  $degreesToRadians: real((value) => value * (Math.PI / 180), angles.radians),
+  $radiansToDegrees: real((value) => value * (180 / Math.PI), angles.degrees),
   // Written `{$rand: {}}`; never the same twice, so never worked out beforehand.
   $rand: () => () => Math.random(),
   $bitAnd: bitwise('$bitAnd', (left, right) => left & right, -1n),
