@@ -3,7 +3,7 @@ import mongoose from 'mongoose';
 
 /**
  * Every query that a test made the product ask, by its shape, and how the store answers it: none may read a collection
- * from end to end.
+ * from end to end, none may look at many more documents than it gives back.
  */
 
 interface Asked {
@@ -58,7 +58,23 @@ function askedBy(collection: string, method: string, args: unknown[]): Asked[] {
   return [{ collection, filter, sort: options?.sort as Document | undefined, limit }];
 }
 
-/** Listens from now on. The returned function explains each shape and names those that read everything. */
+/** How many documents a query may look at that it does not give back: one for each value that it names, and a few. */
+function spareOf(filter: unknown): number {
+  if (Array.isArray(filter)) return filter.reduce<number>((sum, one) => sum + spareOf(one), 0);
+  if (typeof filter !== 'object' || filter === null) return 0;
+  return Object.entries(filter).reduce(
+    (sum, [name, one]) => sum + (name === '$in' && Array.isArray(one) ? one.length : spareOf(one)),
+    0,
+  );
+}
+const fewDocuments = 10;
+
+interface Explained {
+  queryPlanner: { winningPlan: Document };
+  executionStats: { nReturned: number; totalDocsExamined: number };
+}
+
+/** Listens from now on. The returned function explains each shape and names those that read everything, or too much. */
 export function watchPlans(): () => Promise<string[]> {
   const seen = new Map<string, Asked>();
   mongoose.set('debug', (collection: string, method: string, ...args: unknown[]) => {
@@ -70,16 +86,19 @@ export function watchPlans(): () => Promise<string[]> {
   return async () => {
     mongoose.set('debug', false);
     const database = mongoose.connection.getClient().db(mongoose.connection.name);
-    const whole: string[] = [];
+    const wrong: string[] = [];
     for (const [key, { collection, filter, sort, limit }] of seen) {
       // All of a collection, or all of a workspace, is what only a test asks for.
       if (small.has(collection) || Object.keys(filter).every((name) => name === 'workspaceId')) continue;
-      const { queryPlanner } = (await database.command({
+      const { queryPlanner, executionStats } = (await database.command({
         explain: { find: collection, filter, ...(sort && { sort }), ...(limit && { limit }) },
-        verbosity: 'queryPlanner',
-      })) as { queryPlanner: { winningPlan: Document } };
-      if (JSON.stringify(queryPlanner.winningPlan).includes('"COLLSCAN"')) whole.push(key);
+        verbosity: 'executionStats',
+      })) as Explained;
+      if (JSON.stringify(queryPlanner.winningPlan).includes('"COLLSCAN"')) wrong.push(`reads all: ${key}`);
+      const { nReturned, totalDocsExamined } = executionStats;
+      if (totalDocsExamined > nReturned + spareOf(filter) + fewDocuments)
+        wrong.push(`reads ${totalDocsExamined} documents for ${nReturned}: ${key}`);
     }
-    return whole;
+    return wrong;
   };
 }

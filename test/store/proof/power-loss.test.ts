@@ -24,7 +24,7 @@ beforeAll(async () => {
   folder = aFolder();
   readers = await startImageReaders(2);
   run = await recordRun({ folder, random: randomFrom(seed), workers: 8, operations });
-}, 120_000);
+}, 120_000 + operations * 500);
 afterAll(() => {
   readers?.close();
   folder?.remove();

@@ -4,11 +4,13 @@ import type { Doc } from '../bson/types.js';
 import type { Collection } from '../disk/catalog.js';
 import * as read from '../engine/command.js';
 import { type Answer, type Context, collateOf, dbOf, variablesOf } from '../engine/context.js';
-import { type Counted, scan } from '../engine/scan.js';
-import { matcherOf, type Query } from '../engine/view.js';
+import { type Counted, isBackward, scan } from '../engine/scan.js';
+import { matcherOf, outOfTime, type Query } from '../engine/view.js';
 import { StoreError } from '../errors.js';
 import type { Plan } from '../query/plan.js';
+import { pacer } from '../stages/pace.js';
 import { splitPipeline } from '../stages/pipeline.js';
+import { turn } from './reading.js';
 
 /** `explain`: what a command reads, by reading it. */
 
@@ -70,7 +72,7 @@ function readingOf(command: Doc, context: Context, db: string): Reading {
   }
 }
 
-export function explain(command: Doc, context: Context): Answer {
+export async function explain(command: Doc, context: Context): Promise<Answer> {
   const inner = read.requiredDoc(command, 'explain');
   const verbosity = read.optionalText(command, 'verbosity') ?? 'allPlansExecution';
   if (!verbosities.has(verbosity))
@@ -82,7 +84,7 @@ export function explain(command: Doc, context: Context): Answer {
   const db = dbOf(command);
   const { collection, query } = readingOf(inner, context, db);
   const namespace = `${db}.${read.text(inner, read.nameOf(inner))}`;
-  const shown = run(context, collection, query);
+  const shown = await run(context, collection, query, verbosity !== 'queryPlanner');
   return {
     explainVersion: '1',
     queryPlanner: { namespace, parsedQuery: query.filter, winningPlan: shown.plan, rejectedPlans: [] },
@@ -101,7 +103,8 @@ export function explain(command: Doc, context: Context): Answer {
   };
 }
 
-function run(context: Context, collection: Collection | undefined, query: Query) {
+/** Plans a reading, and does it where it `isRun`: as `find` does, counted, giving way now and then. */
+async function run(context: Context, collection: Collection | undefined, query: Query, isRun: boolean) {
   if (!collection) return { plan: { stage: 'EOF' }, returned: 0, keysExamined: 0, docsExamined: 0, ms: 0 };
   const began = performance.now();
   const matches = matcherOf(query);
@@ -113,11 +116,13 @@ function run(context: Context, collection: Collection | undefined, query: Query)
       { filter: query.filter, sort: query.sort, hint: query.hint, collate: query.collate },
       { snapshot },
     );
-    // The same reading as `find` does, counted.
     const wanted = query.limit ? query.limit + (query.skip ?? 0) : 0;
     const needsSort = query.sort !== undefined && query.sort.size > 0 && !counted.plan?.sorted;
     let fitting = 0;
-    for (const one of counted.found) {
+    const isTime = pacer();
+    for (const one of isRun ? counted.found : []) {
+      if (isTime()) await turn();
+      if (query.deadline && performance.now() > query.deadline.at) throw outOfTime();
       if (!matches(one.doc)) continue;
       fitting += 1;
       if (!needsSort && wanted > 0 && fitting >= wanted) break;
@@ -138,7 +143,7 @@ function run(context: Context, collection: Collection | undefined, query: Query)
 function planShown({ plan }: Counted, query: Query, needsSort: boolean): Plain {
   const stage: Plain = plan
     ? { stage: 'FETCH', filter: query.filter, inputStage: indexStage(plan) }
-    : { stage: 'COLLSCAN', filter: query.filter, direction: 'forward' };
+    : { stage: 'COLLSCAN', filter: query.filter, direction: isBackward(query) ? 'backward' : 'forward' };
   return needsSort ? { stage: 'SORT', sortPattern: query.sort, inputStage: stage } : stage;
 }
 

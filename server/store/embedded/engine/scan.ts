@@ -85,7 +85,7 @@ export function scan(
 }
 
 /** `$natural: -1`, as a sort or as a hint. */
-function isBackward({ sort, hint }: ScanQuery): boolean {
+export function isBackward({ sort, hint }: Partial<Pick<ScanQuery, 'sort' | 'hint'>>): boolean {
   const natural = (hint instanceof Map ? hint.get('$natural') : undefined) ?? sort?.get('$natural');
   return natural !== undefined && Number(String(natural)) < 0;
 }

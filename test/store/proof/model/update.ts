@@ -31,6 +31,11 @@ function lookUp(holder: Value, path: string[]): Value {
   return isFields(holder) && Object.hasOwn(holder, step) ? lookUp(holder[step], rest) : undefined;
 }
 
+/** Names that are numbers would not stay in their order in this model's documents. */
+function checkNames(names: string[]): void {
+  if (names.some((name) => /^\d+$/.test(name))) throw new Unclaimed('a document with a number for a name');
+}
+
 /** Puts a value at a path, making documents on the way. */
 function put(holder: Value, path: string[], value: Value): void {
   const [step, ...rest] = path as [string, ...string[]];
@@ -45,13 +50,13 @@ function put(holder: Value, path: string[], value: Value): void {
   }
   if (!isFields(holder)) throw new Refused(viable);
   if (rest.length === 0) {
+    if (!Object.hasOwn(holder, step)) checkNames(path);
     // What is there keeps its place, what is new comes last.
     holder[step] = value;
     return;
   }
   if (!Object.hasOwn(holder, step)) {
-    // Names that are numbers would not stay in their order in this model's documents.
-    if (rest.some((one) => /^\d+$/.test(one))) throw new Unclaimed('a document with a number for a name');
+    checkNames(rest);
     holder[step] = {};
   }
   put(holder[step], rest, value);
