@@ -19,12 +19,15 @@ let folder: Folder;
 let readers: ImageReader;
 let run: RecordedRun;
 
-beforeAll(async () => {
-  if (!canTrace()) return;
-  folder = aFolder();
-  readers = await startImageReaders(2);
-  run = await recordRun({ folder, random: randomFrom(seed), workers: 8, operations });
-}, 120_000 + operations * 500);
+beforeAll(
+  async () => {
+    if (!canTrace()) return;
+    folder = aFolder();
+    readers = await startImageReaders(2);
+    run = await recordRun({ folder, random: randomFrom(seed), workers: 8, operations });
+  },
+  120_000 + operations * 500,
+);
 afterAll(() => {
   readers?.close();
   folder?.remove();
