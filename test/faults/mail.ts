@@ -6,6 +6,8 @@ export interface MailServer {
   urlFor(name: string): string;
   /** Message-IDs, in the order in which letters were taken. */
   readonly taken: readonly string[];
+  /** The letters themselves, in the same order. */
+  readonly letters: readonly string[];
   /** Before a recipient is accepted: whoever hands the letter over waits until this resolves. */
   whenAddressed: ((server: string) => Promise<void>) | null;
   close(): Promise<void>;
@@ -13,6 +15,7 @@ export interface MailServer {
 
 export async function startMailServer(): Promise<MailServer> {
   const taken: string[] = [];
+  const letters: string[] = [];
   const server = new SMTPServer({
     authOptional: true,
     allowInsecureAuth: true,
@@ -29,6 +32,7 @@ export async function startMailServer(): Promise<MailServer> {
       let letter = '';
       stream.on('data', (piece: Buffer) => (letter += piece.toString('latin1')));
       stream.on('end', () => {
+        letters.push(letter);
         taken.push(/^message-id:\s*(\S+)/im.exec(letter)?.[1] ?? '');
         done(null, 'queued');
       });
@@ -42,6 +46,7 @@ export async function startMailServer(): Promise<MailServer> {
   const mail: MailServer = {
     urlFor: (name) => `smtp://${name}:secret@127.0.0.1:${port}`,
     taken,
+    letters,
     whenAddressed: null,
     close: () => new Promise((resolve) => server.close(() => resolve())),
   };
