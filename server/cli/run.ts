@@ -85,8 +85,9 @@ const storeCodes: ReadonlySet<ErrorCode> = new Set([
 ]);
 
 function explain(command: Command, error: unknown, out: Output): ExitCode {
-  if (error instanceof UsageError) {
-    out.note(`${error.message}\nUsage: threadline ${command.name} ${command.usage}`.trimEnd());
+  const misuse = misuseOf(error);
+  if (misuse !== null) {
+    out.note(`${misuse}\nUsage: threadline ${command.name} ${command.usage}`.trimEnd());
     return exitCodes.usage;
   }
   if (out.json) out.data({ error: appErrorOf(error).toReply() }, '');
@@ -101,6 +102,13 @@ function explain(command: Command, error: unknown, out: Output): ExitCode {
   const details = Object.entries(error.details ?? {}).map(([name, value]) => `  ${name}: ${value}`);
   out.note([`${error.message} (${error.code})`, ...details].join('\n'));
   return storeCodes.has(error.code) ? exitCodes.store : exitCodes.failed;
+}
+
+/** What is wrong with the words of the command line; null when something else failed. */
+function misuseOf(error: unknown): string | null {
+  if (error instanceof UsageError) return error.message;
+  if (!(error instanceof AppError) || error.code !== 'bad_request') return null;
+  return String(error.details?.problem ?? error.message);
 }
 
 const appErrorOf = (error: unknown): AppError =>

@@ -87,6 +87,15 @@ describe('the command line', () => {
     expect(stderr).toContain(said);
   });
 
+  it('answers a value that is none of those it takes with what is wrong, its usage and code 2', async () => {
+    const refusing = only({
+      run: () => Promise.reject(new AppError('bad_request', { problem: 'Not an IANA time zone.' })),
+    });
+    const { code, stderr } = await run(['try', 'it', 'a'], {}, refusing);
+    expect(code).toBe(exitCodes.usage);
+    expect(stderr).toMatch(/^Not an IANA time zone\.\nUsage: threadline try it/);
+  });
+
   it('prints one JSON value a line with --json, and nothing else, to standard output', async () => {
     const talks = only({
       run: async ({ out }) => {
