@@ -166,8 +166,8 @@ export interface ContactSummary {
   proved: boolean;
   email: string | null;
   phone: string | null;
-  /** When we first heard of them: the list's order. */
-  since: string;
+  /** The newest thing on their timeline. */
+  lastAt: string;
 }
 export interface ContactList {
   rows: ContactSummary[];

@@ -50,3 +50,15 @@ export function spansOf(text: string): Span[] {
   }
   return spans;
 }
+
+/** The words alone, on lines of their own: for a row that shows no formatting. */
+export const plainOf = (text: string): string =>
+  blocksOf(text)
+    .flatMap(({ texts }) =>
+      texts.map((one) =>
+        spansOf(one)
+          .map((span) => span.text)
+          .join(''),
+      ),
+    )
+    .join('\n');

@@ -12,7 +12,7 @@ import { phone } from '../texts/phone.js';
 import { t } from '../texts/text.js';
 import { exactTime, rowTime } from '../texts/time.js';
 
-/** Everyone, those who came last first. */
+/** Everyone, those heard of last first. */
 class Contacts extends View {
   static override properties = {
     ...View.properties,
@@ -121,7 +121,7 @@ class Contacts extends View {
                     <span class="cut who" dir="auto">${row.name ?? row.email ?? phone(row.phone ?? t('contact.unnamed'))}</span>
                     <span class="cut mark">${reachedBy(row)}</span>
                     <span class="cut dim hide-sm" dir="auto">${row.company ?? ''}</span>
-                    <time class="dim num" datetime=${row.since} title="${t('contact.since')} ${exactTime(row.since)}">${rowTime(row.since, now)}</time>
+                    <time class="dim num" datetime=${row.lastAt} title=${exactTime(row.lastAt)}>${rowTime(row.lastAt, now)}</time>
                   </a></li>`,
                 )}${this.next === null ? nothing : html`<li class="list-end" aria-hidden="true"></li>`}</ul>`
       }`;

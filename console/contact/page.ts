@@ -100,7 +100,7 @@ class ContactPage extends View {
       <main class="pane wide" aria-label=${t('timeline.title')}>
         <div class="bar">
           <h2>${t('timeline.title')}</h2>
-          ${picture && loaded.state === 'ready' && loaded.value.since ? html`<span class="lab num cut">${t('contact.span', { count: picture.counts.all, date: monthYear(loaded.value.since) })}</span>` : nothing}
+          ${picture && loaded.state === 'ready' && loaded.value.since ? html`<span class="lab num cut hide-sm">${t('contact.span', { count: picture.counts.all, date: monthYear(loaded.value.since) })}</span>` : nothing}
           <span class="grow"></span>
           <div class="years" role="toolbar" aria-label=${t('contact.years')}>
             ${(picture?.years ?? [])
@@ -152,7 +152,7 @@ class ContactPage extends View {
           contact.identities.length > 0
             ? html`<h4>${t('contact.proved')}</h4>${contact.identities.map((identity) => {
                 const merge = mergeOf(identity.contactId);
-                return html`<div class="idrow"><span class="ok">${icon('badge-check')}</span><span class="cut" title=${identity.value}>${valueText(identity.type, identity.value)}</span><small>${t('proof.since', { proof: t(`proof.${identity.proof}`), date: shortDate(identity.provedAt, now, true) })}${merge ? html`. ${t('contact.merged_on', { date: shortDate(merge.at, now) })}. <button class="link" type="button" @click=${() => openUnmerge(app, contact.id, merge.mergeId)}>${t('timeline.unmerge')}</button>` : nothing}</small></div>`;
+                return html`<div class="idrow"><span class="ok">${icon('badge-check')}</span><span class="cut" title=${identity.value}>${valueText(identity.type, identity.value)}</span><small>${t('proof.since', { proof: t(`proof.${identity.proof}`), date: shortDate(identity.provedAt, now, true) })}${merge ? html`. ${t('contact.merged_on', { date: shortDate(merge.at, now) }).replace(/\.?$/, '.')} <button class="link" type="button" @click=${() => openUnmerge(app, contact.id, merge.mergeId)}>${t('timeline.unmerge')}</button>` : nothing}</small></div>`;
               })}`
             : nothing
         }

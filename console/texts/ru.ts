@@ -231,7 +231,7 @@ export const ru: Translated<typeof en> = {
   'message.sending': 'Отправляется',
   'message.waiting': 'Ждёт, отправим при связи',
   'note.only_team': 'Только для своих',
-  'note.private': 'Только для своих',
+  'note.private': 'Внутренняя заметка',
   'outcome.answered': 'Ответили',
   'outcome.busy': 'Занято',
   'outcome.failed': 'Не дозвонились',

@@ -65,12 +65,14 @@ function dayTitle(iso: string): string {
   return `${weekday} ${format({ day: 'numeric', month: 'short' }).format(at).replace('Sept', 'Sep')}`;
 }
 
-/** Dec 2025; дек. 2025 */
-export const monthYear = (iso: string): string =>
-  format({ month: 'short', year: 'numeric' })
-    .format(new Date(iso))
-    .replace(/ г\.$/, '')
-    .replace('Sept', 'Sep');
+/** Dec 2025; in Russian as it stands after "с": дек. 2025, марта 2026. */
+export function monthYear(iso: string): string {
+  const options = { day: 'numeric', month: 'short', year: 'numeric' } as const;
+  const pieces = format(options).formatToParts(new Date(iso));
+  // With the day beside it a Russian month is in the genitive.
+  const said = (type: 'month' | 'year') => pieces.find((piece) => piece.type === type)?.value ?? '';
+  return `${said('month').replace('Sept', 'Sep')} ${said('year')}`;
+}
 
 /** In a row: the time of today, `Yesterday`, the weekday within a week, else the date. */
 export function rowTime(iso: string, now: Date): string {

@@ -142,7 +142,7 @@ class Glance extends View {
           svg`<path class="g-base" d="M${layout.left} ${y}H${layout.width}" /><svg class="g-ic ${channelKnot[channel]} ${channelColour[channel]}" x="0" y=${y - glyph / 2} width=${glyph} height=${glyph} viewBox="0 0 24 24"><use href="#i-${channelIcon[channel]}" /></svg>`,
       )}${layout.months.map(
         (month) =>
-          svg`<path class="g-line" d="M${month.x.toFixed(1)} 2V${layout.bottom}" /><text x=${(month.x + month.width / 2).toFixed(1)} y=${layout.height - 3} text-anchor="middle" class=${month.isCurrent ? 'cur' : ''}>${monthLabel(month.first, this.style_ === 'wide' ? 'short' : 'narrow')}</text>`,
+          svg`<path class="g-line" d="M${month.x.toFixed(1)} 2V${layout.bottom}" /><text x=${(month.x + month.width / 2).toFixed(1)} y=${layout.height - 3} text-anchor="middle" class=${month.isCurrent ? 'cur' : ''}>${monthLabel(month.first, this.style_ === 'wide' && month.width >= 44 ? 'short' : 'narrow')}</text>`,
       )}<path class="g-line" d="M${layout.width} 2V${layout.bottom}" />${
         layout.window
           ? svg`<rect class="g-win" x=${layout.window.x.toFixed(1)} y="1.5" width=${layout.window.width.toFixed(1)} height=${layout.bottom - 1} rx="3" />`

@@ -185,7 +185,7 @@ export async function changeContact(
 
 /**
  * Contacts by the beginning of a name's words, of an e-mail address or of a phone number; without a query all, the
- * newest first. One row a group.
+ * newest first, and on a page those heard of last. One row a group.
  * @throws AppError `bad_request` for a cursor of another list
  */
 export async function listContacts(
@@ -211,7 +211,9 @@ export async function listContacts(
   );
   const rows = await Promise.all(page.map((row) => summaryOf(scope, row.createdAt, faces.get(row._id))));
   return {
-    rows: rows.filter((row): row is ContactSummary => row !== null),
+    rows: rows
+      .filter((row): row is ContactSummary => row !== null)
+      .sort((a, b) => Date.parse(b.lastAt) - Date.parse(a.lastAt)),
     ...(heads.length > limit && last && { nextCursor: encodePlace({ at: last.createdAt, id: last._id }) }),
   };
 }
@@ -261,12 +263,15 @@ async function summaryOf(
 ): Promise<ContactSummary | null> {
   if (!face) return null;
   const inGroup = { workspaceId: scope.workspaceId, contactId: { $in: face.memberIds } };
-  const [identities, claims] = await Promise.all([
+  const [identities, claims, newest] = await Promise.all([
     IdentityModel.find({ ...inGroup, type: { $in: ['email', 'phone'] } })
       .sort({ createdAt: 1 })
       .limit(20)
       .lean(),
     ClaimModel.find(inGroup).sort({ madeAt: 1 }).limit(20).lean(),
+    EventModel.findOne({ ...inGroup, erased: { $ne: 'undone' } }, { occurredAt: 1 })
+      .sort({ occurredAt: -1, _id: -1 })
+      .lean(),
   ]);
   // What they only said is not shown beside what they proved: a row has one mark for all of it.
   const shown = identities.length > 0 ? identities : claims;
@@ -278,6 +283,6 @@ async function summaryOf(
     proved: identities.length > 0,
     email: first('email'),
     phone: first('phone'),
-    since: createdAt.toISOString(),
+    lastAt: (newest?.occurredAt ?? createdAt).toISOString(),
   };
 }

@@ -1,5 +1,6 @@
 import type { EventBody, EventKind } from '../../shared/events/kinds.js';
 import { liftBody } from '../../shared/events/up.js';
+import { plainOf } from '../../shared/formatted.js';
 import { limits } from '../../shared/limits.js';
 import type { StoredEvent } from './model.js';
 import type { ConversationState } from './ports.js';
@@ -86,7 +87,8 @@ interface Said {
 function saidBy(event: StoredEvent): Said | undefined {
   if (event.kind === 'message') {
     const body = bodyOf(event, 'message');
-    return { snippet: body.text || (body.attachments[0]?.name ?? ''), topic: body.text, counts: true };
+    const text = event.actor.type === 'agent' ? plainOf(body.text) : body.text;
+    return { snippet: text || (body.attachments[0]?.name ?? ''), topic: text, counts: true };
   }
   if (event.kind === 'email') {
     const body = bodyOf(event, 'email');

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { fieldText } from '../../console/texts/language.js';
 import { partyText, phone, phoneRules, valueText } from '../../console/texts/phone.js';
-import { waited } from '../../console/texts/time.js';
+import { language } from '../../console/texts/text.js';
+import { monthYear, waited } from '../../console/texts/time.js';
 
 describe('telephone numbers', () => {
   test('are grouped as their country groups them', async () => {
@@ -31,6 +32,17 @@ describe('fields and times', () => {
     expect(fieldText('language', 'Old Norse, I think')).toBe('Old Norse, I think');
     expect(fieldText('city', 'en')).toBe('en');
     expect(fieldText('language', null)).toBeNull();
+  });
+
+  test('a month stands in the case that "since" asks for', () => {
+    const months = ['2026-03-09T12:00:00Z', '2025-10-09T12:00:00Z', '2026-05-09T12:00:00Z'];
+    expect(months.map(monthYear)).toEqual(['Mar 2026', 'Oct 2025', 'May 2026']);
+    language.set('ru');
+    try {
+      expect(months.map(monthYear)).toEqual(['мар. 2026', 'окт. 2025', 'мая 2026']);
+    } finally {
+      language.set('en');
+    }
   });
 
   test('minutes beside hours have two digits', () => {

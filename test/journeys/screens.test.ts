@@ -269,6 +269,8 @@ describe('the console', () => {
     });
     await shoot(agent, 'console-contact-dark', { ...wide, dark: true });
     await theme(agent.page, 'light');
+    const narrow: View = { width: 360, height: 740 };
+    await resized(agent.page, narrow, () => shoot(agent, 'console-360-contact', narrow));
   });
 
   it('suggests that two are one person, and shows what a merge would do', async () => {
@@ -325,6 +327,12 @@ describe('the console', () => {
     );
     const english = onlyIn(en, ru);
     expect(words.filter((one) => english.has(one))).toEqual([]);
+    const narrow: View = { width: 360, height: 740 };
+    await resized(agent.page, narrow, async () => {
+      const { id } = await scene.contact('Carvalho');
+      await go(`/contacts/${id}`, '.tl .ev');
+      await shoot(agent, 'console-360-contact-ru', narrow);
+    });
     await scene.speak('en');
   });
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { blocksOf, spansOf } from '../../shared/formatted.js';
+import { blocksOf, plainOf, spansOf } from '../../shared/formatted.js';
 
 describe('what an agent wrote', () => {
   it('has its lists apart from the paragraphs round them', () => {
@@ -29,6 +29,11 @@ describe('what an agent wrote', () => {
       { text: 'the check', href: 'https://kestrel.example/check?a=1#b' },
       { text: '.' },
     ]);
+  });
+
+  it('is its words alone where a row shows no formatting', () => {
+    expect(plainOf('**Now**:\n1. `E-07`\n2. [how](https://b.example)\n\nMaya')).toBe('Now:\nE-07\nhow\nMaya');
+    expect(plainOf('2 * 3\n- Maya')).toBe('2 * 3\n- Maya');
   });
 
   it('W9: makes a link of nothing but the web, and of no words that read as another address', () => {
