@@ -8,8 +8,10 @@ import type { Scope } from '../workspaces/scope.js';
 import { addressOf, findLink, type LinkDeps, makeLink, revokeLinks, useLink } from './links.js';
 import { addMember } from './membership.js';
 import { AgentModel, type AgentRow, MembershipModel, type MembershipRow } from './model.js';
-import { hashPassword, isPassword } from './passwords.js';
+import { hashPassword } from './passwords.js';
 import { endSessionsOf } from './sessions.js';
+import { checkPassword } from './sign-in.js';
+import type { Throttle } from './throttle.js';
 
 const membersAtMost = 1_000;
 
@@ -102,22 +104,21 @@ export async function giveAccess(
 
 /**
  * Accepts an invitation. Who has an account in another workspace keeps its name and password, and shows that it is
- * theirs by that password; everybody else chooses one.
+ * theirs by that password: a try at it like any other, since whoever invites holds the link too. Everybody else chooses
+ * one.
  * @returns the agent's id
- * @throws AppError `link_used`, `credentials_wrong` (the link stays good)
+ * @throws AppError `link_used`, `credentials_wrong` (the link stays good), `rate_limited`
  */
-export async function acceptInvitation(given: {
-  token: string;
-  name: string;
-  password: string;
-}): Promise<string> {
+export async function acceptInvitation(
+  throttle: Throttle,
+  given: { token: string; name: string; password: string },
+  address: string,
+): Promise<string> {
   const link = await findLink('invitation', given.token);
   const { email, workspaceId, role } = link;
   if (email === null || workspaceId === null || role === null) throw new AppError('link_used');
   const existing = await AgentModel.findOne({ email }).lean();
-  if (existing && !(await isPassword(existing.passwordHash, given.password))) {
-    throw new AppError('credentials_wrong');
-  }
+  if (existing) await checkPassword(throttle, { email, password: given.password }, address);
   const passwordHash = existing ? null : await hashPassword(given.password);
   const agentId = existing?._id ?? newId();
   try {

@@ -99,7 +99,7 @@ export function sessionRoutes(deps: AgentRouteDeps): Router {
   router.post('/invitations/redeem', async (req, res) => {
     const redeemed = parse(AcceptInvitation, req.body);
     await deps.throttle.beforeLink(address(req));
-    await begin(req, res, await acceptInvitation(redeemed));
+    await begin(req, res, await acceptInvitation(deps.throttle, redeemed, address(req)));
   });
 
   router.get('/me', requireSession(deps.config), async (req, res) => {

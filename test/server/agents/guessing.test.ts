@@ -1,6 +1,17 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { invite } from '../../../server/agents/members.js';
 import { resetAddress } from '../../../server/agents/password-reset.js';
-import { ask, becomeOwner, type Running, type SignedIn, startServer, tokenIn } from './running.js';
+import { systemScope } from '../../../server/workspaces/scope.js';
+import {
+  addCompany,
+  addMember,
+  ask,
+  becomeOwner,
+  type Running,
+  type SignedIn,
+  startServer,
+  tokenIn,
+} from './running.js';
 
 let server: Running;
 let owner: SignedIn;
@@ -38,5 +49,22 @@ describe('guessing over HTTP (G1)', () => {
       Array.from({ length: 80 }, (_, index) => attempt(`agent-${index}@example.com`)),
     );
     expect(answers.filter(({ status }) => status === 429).length).toBeGreaterThanOrEqual(20);
+  });
+
+  it('is refused as well by an invitation, whose link the inviter holds too', async () => {
+    const other = await addCompany(server, 'Other', 'other@example.com');
+    const { link } = await invite(server.config, systemScope(other.workspaceId), {
+      email: 'victim@example.com',
+      role: 'agent',
+    });
+    await addMember(server, owner.workspaceId, 'agent', 'victim@example.com');
+    const redeem = () =>
+      ask(server, 'POST', '/api/invitations/redeem', {
+        body: { token: tokenIn(link), name: 'x', password: 'not the password' },
+      });
+    const codes = [];
+    for (let n = 0; n < 12; n += 1) codes.push((await redeem()).body.error?.code);
+    expect(codes.filter((code) => code === 'credentials_wrong').length).toBeLessThanOrEqual(10);
+    expect(codes.at(-1)).toBe('rate_limited');
   });
 });
