@@ -16,9 +16,13 @@ let next = 0;
 io.on('connection', (socket) => {
   socket.on('join', (room, acknowledge) => {
     socket.join(room);
-    acknowledge({ ok: true });
+    acknowledge?.({ ok: true });
   });
   socket.on('echo', (_message, acknowledge) => acknowledge({ ok: true }));
+  socket.on('relay', (message, acknowledge) => {
+    acknowledge({ ok: true });
+    socket.to(message.room).emit('message', message);
+  });
   socket.on('durable', async (message, acknowledge) => {
     next += 1;
     // Not one after the other: what gathers while a commit is written shares the next one.
