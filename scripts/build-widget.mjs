@@ -122,6 +122,7 @@ export async function buildWidget({ outDir: finalDir = join(root, 'dist/widget')
   });
   const panel = await chunk('panel.ts', {
     './extras.js': `./${extras}`,
+    './followers.js': `./${await chunk('followers.ts')}`,
     './http.js': `./${await chunk('http.ts')}`,
     './unread.js': `./${unread}`,
     './ru.js': `./${await chunk('texts/ru.ts')}`,

@@ -1,4 +1,4 @@
-import { type OutboxStorage, Refusal, runDelivery } from '../shared/delivery/run.js';
+import { type OutboxStorage, type Ports, Refusal, runDelivery } from '../shared/delivery/run.js';
 import type { DeliveryState, Input } from '../shared/delivery/state.js';
 import type { ErrorReply } from '../shared/errors.js';
 import type { Touch } from '../shared/events/message.js';
@@ -30,14 +30,15 @@ export interface LineListener {
   onNotice: (name: string, data: never) => void;
   onRefused: (error: ErrorReply | undefined) => boolean;
 }
-export type Line = Pick<Wire, 'request' | 'wake' | 'sleep' | 'stop'>;
+export type Line = Pick<Wire, 'request' | 'wake' | 'sleep'>;
 
 export interface ClientOptions {
   inboxId: string;
   openLine: (listener: LineListener) => Line;
   storage: OutboxStorage<Draft>;
   touch: Touch;
-  identity: IdentitySource | undefined;
+  /** Who the site says that the visitor is, by now. */
+  identity: () => IdentitySource | undefined;
   locale: () => string;
   emit: (event: ThreadlineEvent, detail?: unknown) => unknown;
   /** Anything changed that is shown. */
@@ -68,8 +69,10 @@ export interface Client extends Known {
   /** Nothing of the former person stays here; the next session is somebody new's. */
   restart: () => void;
   /** The line may be dead, or somebody else's by now: a new one. */
-  reconnect: () => void;
-  /** The page is there again, or the network: looks whose browser it is by now, and connects at once. */
+  renew: () => void;
+  /** Whose browser is it by now? Another tab may have signed out, or somebody else in, while this page was away. */
+  check: () => void;
+  /** The page is there again, or the network: connects at once. */
   wake: () => void;
   sleep: () => void;
   stop: () => void;
@@ -81,11 +84,13 @@ const fatal = /^(origin_not_allowed|inbox_not_found|protocol_too_old|bad_request
 const typingShownMs = 8_000;
 const typingToldMs = 3_000;
 
-export function createClient(options: ClientOptions): Client {
+/** A client with a line of its own, which it opens when it is woken. `from`: what another tab knew goes on in this one. */
+export function createClient(options: ClientOptions, from?: Known): Client {
   const { inboxId, onChange, emit } = options;
-  let { identity } = options;
+  let identity = options.identity();
   let toldTypingAt = 0;
   let hasTouched = false;
+  let returning: ReturnType<typeof setTimeout> | undefined;
   /** Whose things the page's storage keeps; undefined where it is denied. */
   let keptOf: string | undefined;
 
@@ -99,7 +104,7 @@ export function createClient(options: ClientOptions): Client {
     throw new Refusal(answer.error);
   }
 
-  const delivery = runDelivery<Draft>({
+  const ports: Ports<Draft> = {
     storage: options.storage,
     random: Math.random,
     clock: {
@@ -115,7 +120,8 @@ export function createClient(options: ClientOptions): Client {
       read: (query): Promise<EventPage> => request('events:read', query),
       mark: (conversationId, seq) => request('read', { conversationId, seq }).catch(() => undefined),
     },
-  });
+  };
+  const delivery = runDelivery(ports, from?.state);
   const { input } = delivery;
   delivery.subscribe(onChange);
 
@@ -164,7 +170,7 @@ export function createClient(options: ClientOptions): Client {
     resync: ({ conversationId }) => input({ type: 'missed', conversationId }),
     reconnect({ afterMs }) {
       // Until then all goes on here.
-      setTimeout(client.reconnect, afterMs);
+      returning = setTimeout(client.renew, afterMs);
     },
     'signed-out': () => client.restart(),
   };
@@ -183,6 +189,12 @@ export function createClient(options: ClientOptions): Client {
     input({ type: 'wipe' });
     Object.assign(client, { session: null, conversations: [], typing: {} });
     emit('signed-out');
+  }
+
+  function end(): void {
+    line.sleep();
+    wipe();
+    onChange();
   }
 
   const line = options.openLine({
@@ -222,10 +234,10 @@ export function createClient(options: ClientOptions): Client {
     get state() {
       return delivery.state;
     },
-    session: null,
+    session: from?.session ?? null,
     isOnline: false,
     refusal: null,
-    conversations: [],
+    conversations: from?.conversations ?? [],
     typing: {},
     input,
     request,
@@ -253,26 +265,29 @@ export function createClient(options: ClientOptions): Client {
     identify(source) {
       if (identity === source) return;
       identity = source;
-      client.reconnect();
+      client.renew();
     },
-    reconnect() {
+    renew() {
       line.sleep();
       line.wake();
     },
     restart() {
-      line.sleep();
-      wipe();
-      onChange();
+      end();
       line.wake();
     },
-    wake() {
-      // Another tab signed out, or somebody else in, while this page was away.
-      if (keptOf !== undefined && readKept(inboxId).contactId !== keptOf) client.restart();
-      else line.wake();
+    check() {
+      if (keptOf !== undefined && readKept(inboxId).contactId !== keptOf) end();
     },
-    sleep: () => line.sleep(),
+    wake() {
+      client.check();
+      line.wake();
+    },
+    sleep() {
+      clearTimeout(returning);
+      line.sleep();
+    },
     stop() {
-      line.stop();
+      client.sleep();
       delivery.stop();
     },
   };

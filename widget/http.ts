@@ -15,7 +15,10 @@ const pollsAtMost = 3;
  * of the newest conversations, and what no poll tells (read marks, who is there) with the session, which is asked for
  * again each time a poll came back empty. A chunk of its own: hardly anybody needs it.
  */
-export function openHttp(base: string, { auth, onNotice, onClose, onRefused }: LineListener): Line {
+export function openHttp(
+  base: string,
+  { auth, onNotice, onClose, onRefused }: LineListener,
+): Line & { stop: () => void } {
   let isOpen = false;
   let token = '';
   let failures = 0;
@@ -129,7 +132,7 @@ export function openHttp(base: string, { auth, onNotice, onClose, onRefused }: L
       ended.abort();
       close();
     },
-    // What was asked may still be answered: it was not in vain.
+    /** WebSocket gets through. What was asked may still be answered: it was not in vain. */
     stop,
   };
 }

@@ -1,4 +1,5 @@
 import type { Line, LineListener } from './client.js';
+import type { openHttp } from './http.js';
 import { openWire } from './wire.js';
 
 /**
@@ -6,19 +7,21 @@ import { openWire } from './wire.js';
  * Whoever speaks, the client hears the same, and need not know which it is.
  */
 export function openLine(base: string, listener: LineListener): Line {
-  let http: Line | undefined;
+  let http: ReturnType<typeof openHttp> | undefined;
   /** WebSocket did not get through when it was last tried. */
   let isBlocked = false;
-  let isAwake = true;
-  async function speakHttp(): Promise<void> {
-    // A chunk that does not come is asked for again after the next attempt.
-    const { openHttp } = await import('./http.js').catch(() => ({ openHttp: undefined }));
-    if (isBlocked && isAwake) http ??= openHttp?.(base, listener);
-  }
+  let isAwake = false;
+  const speakHttp = (): void =>
+    void import('./http.js').then(
+      ({ openHttp }) => {
+        if (isBlocked && isAwake) http ??= openHttp(base, listener);
+      },
+      // A chunk that does not come is asked for again after the next attempt.
+      () => undefined,
+    );
   const wire = openWire({
     ...listener,
     url: base.replace(/^http/, 'ws'),
-    namespace: '/visitor',
     onReached() {
       isBlocked = false;
       http?.stop();
@@ -26,7 +29,7 @@ export function openLine(base: string, listener: LineListener): Line {
     },
     onStuck() {
       isBlocked = true;
-      void speakHttp();
+      speakHttp();
     },
   });
   return {
@@ -35,18 +38,13 @@ export function openLine(base: string, listener: LineListener): Line {
       isAwake = true;
       wire.wake();
       if (http) http.wake();
-      else if (isBlocked) void speakHttp();
+      else if (isBlocked) speakHttp();
     },
     sleep() {
       isAwake = false;
       http?.sleep();
       http = undefined;
       wire.sleep();
-    },
-    stop() {
-      isAwake = false;
-      http?.stop();
-      wire.stop();
     },
   };
 }

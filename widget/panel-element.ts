@@ -230,9 +230,10 @@ export class ThreadlinePanel extends View {
     const { state, conversations, session, input } = this.client;
     this.thread = state.begun[this.thread ?? ''] ?? this.thread;
     if (session && !this.#hasChosen) {
-      this.#hasChosen = true;
+      // Or one that begins later: in another tab, or by an agent.
       const open = conversations.find(({ status }) => status === 'open')?.id;
       this.thread ??= open ?? state.outbox.at(-1)?.thread ?? null;
+      this.#hasChosen = this.thread !== null;
       this.#markRead();
     }
     const { thread } = this;

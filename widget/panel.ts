@@ -1,4 +1,4 @@
-import { type Client, createClient, type Line, type LineListener } from './client.js';
+import type { Client, ClientOptions, Line, LineListener } from './client.js';
 import { openLine as openLineTo } from './line.js';
 import { ThreadlinePanel } from './panel-element.js';
 import {
@@ -10,6 +10,7 @@ import {
   storageKey,
 } from './shell.js';
 import { outboxStorage } from './storage.js';
+import { takeSeat } from './tabs.js';
 import { loadTexts } from './texts/text.js';
 import { readTouch } from './touch.js';
 
@@ -23,6 +24,7 @@ export function mount(
   const panel = new ThreadlinePanel();
   const { inboxId, base, emit } = lent;
   let client: Client | undefined;
+  let seat: ReturnType<typeof takeSeat> | undefined;
   let identity: IdentitySource | undefined;
   let isOpen = false;
   let unread = 0;
@@ -74,18 +76,17 @@ export function mount(
   shell.root.prepend(panel);
 
   function start(): void {
-    client ??= createClient({
+    const options: ClientOptions = {
       inboxId,
       storage: outboxStorage(inboxId),
       touch: readTouch(),
-      identity,
+      identity: () => identity,
       locale: shell.locale,
       openLine,
       emit(event, detail) {
         emit(event, detail);
         if (event === 'signed-out') panel.forget();
-        if (event === 'message' && detail instanceof Object && 'conversationId' in detail)
-          panel.peek(String(detail.conversationId));
+        if (event === 'message') panel.peek((detail as { conversationId: string }).conversationId);
       },
       onChange() {
         const { session, conversations = [] } = client ?? {};
@@ -95,20 +96,22 @@ export function mount(
         }
         panel.requestUpdate();
       },
+    };
+    seat ??= takeSeat(options, (made) => {
+      client = panel.client = made;
     });
-    panel.client = client;
-    client.wake();
+    seat.wake();
   }
 
   const ended = new AbortController();
   const { signal } = ended;
-  const wake = (): void => client?.wake();
+  const wake = (): void => seat?.wake();
   // A page in the back-forward cache must hold no socket: some browsers would evict it, others freeze the socket.
-  addEventListener('pagehide', () => client?.sleep(), { signal });
+  addEventListener('pagehide', () => seat?.sleep(), { signal });
   addEventListener('pageshow', wake, { signal });
   addEventListener('online', wake, { signal });
   // A socket may take most of a minute to see it.
-  addEventListener('offline', () => client?.reconnect(), { signal });
+  addEventListener('offline', () => client?.renew(), { signal });
   document.addEventListener(
     'visibilitychange',
     () => {
@@ -152,6 +155,7 @@ export function mount(
     destroy() {
       ended.abort();
       panel.hide();
+      seat?.sleep();
       client?.stop();
       panel.remove();
     },

@@ -1,19 +1,17 @@
 import type { ErrorReply } from '../shared/errors.js';
 
 /**
- * A client for Socket.IO v5 over Engine.IO v4, WebSocket and JSON alone: one namespace, acknowledgements, heartbeat, and
- * a reconnect that never gives up. What it does not do (polling, binary, several namespaces) the widget does not need.
+ * A client for Socket.IO v5 over Engine.IO v4, WebSocket and JSON alone: the visitors' namespace, acknowledgements,
+ * heartbeat, and a reconnect that never gives up. What it does not do (polling, binary, other namespaces) the widget does
+ * not need.
  */
 export interface WireOptions {
   /** `wss://host/`. */
   url: string;
-  namespace: string;
   /** Asked at each connect. */
   auth: () => Promise<object>;
   /** The server's first word came: nobody on the way holds WebSocket back. */
   onReached?: () => void;
-  /** The namespace accepted us; `notice` follows. */
-  onOpen?: () => void;
   /** Two attempts in a row came to nothing, or one hangs: somebody on the way may hold WebSocket back. */
   onStuck?: () => void;
   onClose: () => void;
@@ -27,25 +25,23 @@ export interface WireOptions {
 export interface Wire {
   /** Resolves with the acknowledgement; rejects when the connection ends before it or none comes in time. */
   request: (name: string, body: object) => Promise<unknown>;
-  /** Connect now instead of later: the network is back, the page is shown again. */
+  /** Connect now: there is no connection before the first time. */
   wake: () => void;
-  /** Close until `wake`: a page in the back-forward cache must hold no socket. */
+  /** No connection until `wake`: a page in the back-forward cache must hold no socket. */
   sleep: () => void;
-  stop: () => void;
 }
 
+const prefix = '/visitor,';
 const answerWithinMs = 15_000;
 /** An attempt without a word of the server's for so long hangs. It goes on: the network may only be slow. */
 const hangsAfterMs = 4_000;
 const longestPauseMs = 30_000;
 
 export function openWire(options: WireOptions): Wire {
-  const { namespace, random = Math.random, makeSocket = (url) => new WebSocket(url) } = options;
-  const prefix = `${namespace},`;
+  const { random = Math.random, makeSocket = (url) => new WebSocket(url) } = options;
   let socket: WebSocket | null = null;
   let isReached = false;
   let isOpen = false;
-  let isStopped = false;
   let failures = 0;
   let nextAck = 0;
   let pauseTimer: ReturnType<typeof setTimeout> | undefined;
@@ -53,7 +49,7 @@ export function openWire(options: WireOptions): Wire {
   let stuckTimer: ReturnType<typeof setTimeout> | undefined;
   /** Longer silence than this means that the connection is dead, whatever the socket says. */
   let silenceMs = 45_000;
-  const waiting = new Map<number, { resolve: (answer: unknown) => void; reject: (error: Error) => void }>();
+  const waiting = new Map<string, { resolve: (answer: unknown) => void; reject: (error: Error) => void }>();
 
   const hearSilence = (): void => {
     clearTimeout(silenceTimer);
@@ -62,7 +58,7 @@ export function openWire(options: WireOptions): Wire {
 
   function connect(): void {
     clearTimeout(pauseTimer);
-    if (isStopped || socket) return;
+    if (socket) return;
     const made = makeSocket(`${options.url}socket.io/?EIO=4&transport=websocket`);
     socket = made;
     isReached = false;
@@ -97,14 +93,12 @@ export function openWire(options: WireOptions): Wire {
   }
 
   function hearMessage(packet: string): void {
-    const rest = packet.slice(2 + (packet.startsWith(prefix, 2) ? prefix.length : 0));
-    const [id = ''] = /^\d*/.exec(rest) ?? [];
-    const payload = rest.slice(id.length);
-    switch (packet[1]) {
+    const [, type, id = '', payload = ''] = /^4(.)(?:\/visitor,)?(\d*)(.*)/s.exec(packet) ?? [];
+    switch (type) {
       case '0':
         isOpen = true;
         failures = 0;
-        return options.onOpen?.();
+        return;
       case '1':
         // The server ended the session but not the network: it wants us back.
         return drop(true);
@@ -114,9 +108,7 @@ export function openWire(options: WireOptions): Wire {
       }
       case '3': {
         const [answer]: unknown[] = JSON.parse(payload);
-        waiting.get(Number(id))?.resolve(answer);
-        waiting.delete(Number(id));
-        return;
+        return waiting.get(id)?.resolve(answer);
       }
       case '4': {
         const { data }: { data?: ErrorReply } = JSON.parse(payload);
@@ -143,40 +135,30 @@ export function openWire(options: WireOptions): Wire {
       isOpen = false;
       options.onClose();
     }
-    if (!isComingBack || isStopped) return;
+    if (!isComingBack) return;
     pauseTimer = setTimeout(connect, atLeastMs + random() * Math.min(longestPauseMs, 1_000 * 2 ** failures));
     failures += 1;
     if (failures > 1 && !isReached) options.onStuck?.();
   }
 
-  connect();
-
   return {
-    request: (name, body) =>
-      new Promise((resolve, reject) => {
+    request(name, body) {
+      const id = `${nextAck++}`;
+      let timer: ReturnType<typeof setTimeout>;
+      return new Promise((resolve, reject) => {
         if (!socket || !isOpen) return reject(new Error('There is no connection.'));
-        const id = nextAck++;
-        const timer = setTimeout(() => {
-          waiting.delete(id);
-          reject(new Error('No answer came.'));
-        }, answerWithinMs);
-        const done =
-          <Value>(call: (value: Value) => void) =>
-          (value: Value): void => {
-            clearTimeout(timer);
-            call(value);
-          };
-        waiting.set(id, { resolve: done(resolve), reject: done(reject) });
+        timer = setTimeout(() => reject(new Error('No answer came.')), answerWithinMs);
+        waiting.set(id, { resolve, reject });
         socket.send(`42${prefix}${id}${JSON.stringify([name, body])}`);
-      }),
+      }).finally(() => {
+        clearTimeout(timer);
+        waiting.delete(id);
+      });
+    },
     wake() {
       failures = 0;
       if (!isOpen && !socket) connect();
     },
     sleep: () => drop(false),
-    stop() {
-      isStopped = true;
-      drop(false);
-    },
   };
 }

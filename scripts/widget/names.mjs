@@ -7,10 +7,10 @@
 export const ownNames = `
   addresses atLeastMs attempt begun choose client complain counter daysAgo delivery dress ends extra extras
   field fromEnd heard iconOf isAtEnd isFirst isLast isList isLoaded isNews isOnline isOpen isRestored isSeen
-  isStale known loadExtras makeSocket nameOf need needsForm newAfter onChange onFailure onLoad outbox peek picture
-  popup readByOther reading refusal renderRoot requestUpdate resting row saveDraft seenUntold setOpen
-  setTyping setUnread shell shows threads timer times toggleMenu updateComplete updated wantsOlder willUpdate
-  words
+  isStale known loadExtras makeSocket nameOf need needsForm newAfter onChange onFailure onLoad onReached
+  onStuck openLine outbox peek picture popup readByOther reading refusal renderRoot requestUpdate resting
+  row saveDraft seenUntold setOpen setTyping setUnread shell shows threads timer times toggleMenu
+  updateComplete updated wantsOlder willUpdate words
 `
   .trim()
   .split(/\s+/);

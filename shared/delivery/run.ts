@@ -65,10 +65,15 @@ const longestBackoffMs = 30_000;
 /** A storage that hangs (it happens in browsers) must not hold a message back for longer. */
 const storagePatienceMs = 2_000;
 
-/** Binds the engine to its ports and starts with what storage kept. */
-export function runDelivery<Body>(ports: Ports<Body>): Delivery<Body> {
+/**
+ * Binds the engine to its ports and starts with what storage kept. `from` is what another page of the same client knew,
+ * and goes on here: whatever was on its way there is asked for again.
+ */
+export function runDelivery<Body>(ports: Ports<Body>, from?: DeliveryState<Body>): Delivery<Body> {
   const { transport, storage, clock } = ports;
-  let state = emptyState<Body>();
+  let state = from
+    ? step({ ...from, isRestored: false }, { type: 'disconnected' }).state
+    : emptyState<Body>();
   let isStopped = false;
   const listeners = new Set<() => void>();
   const cancels = new Set<() => void>();

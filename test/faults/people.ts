@@ -180,6 +180,7 @@ function person(
 /** A browser tab of the widget: its own engine, outbox and Socket.IO client. */
 export function aVisitor(name: string, world: Surroundings): Person {
   let token: string | undefined;
+  let returning: NodeJS.Timeout | undefined;
   return person('visitor', name, world, (me) => {
     async function request<Name extends keyof VisitorResults>(
       asked: Name,
@@ -202,12 +203,11 @@ export function aVisitor(name: string, world: Surroundings): Person {
       resync: ({ conversationId }) => me.input({ type: 'missed', conversationId }),
       reconnect({ afterMs }) {
         wire.sleep();
-        setTimeout(wire.wake, afterMs);
+        returning = setTimeout(wire.wake, afterMs);
       },
     };
     const wire = openWire({
       url: `ws://127.0.0.1:${world.port}/`,
-      namespace: '/visitor',
       random: world.random,
       makeSocket: (url) =>
         // As a browser's does, it closes after an error, and throws none.
@@ -224,6 +224,7 @@ export function aVisitor(name: string, world: Surroundings): Person {
         return true;
       },
     });
+    wire.wake();
     return {
       transport: {
         send: async ({ clientId, conversationId, body: { text }, waitedMs }) =>
@@ -232,7 +233,10 @@ export function aVisitor(name: string, world: Surroundings): Person {
         read: (query) => request('events:read', query),
         mark: () => {},
       },
-      close: () => wire.stop(),
+      close() {
+        clearTimeout(returning);
+        wire.sleep();
+      },
     };
   });
 }

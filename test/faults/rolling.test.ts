@@ -97,12 +97,11 @@ function visit(name: string, inboxId: string): Visitor {
     inboxId,
     storage: inMemory(),
     touch: { landingPage: 'https://shop.example/', referrer: '', parameters: {}, at: '2026-03-01T10:00:00Z' },
-    identity: undefined,
+    identity: () => undefined,
     locale: () => 'en',
     openLine: (listener) =>
       openWire({
         url: `ws://127.0.0.1:${balancer.port}/`,
-        namespace: '/visitor',
         makeSocket: (url) => new WebSocket(url, { origin: publicUrl }) as never,
         ...listener,
       }),
@@ -117,6 +116,7 @@ function visit(name: string, inboxId: string): Visitor {
       }
     },
   });
+  client.wake();
   ends.push(() => client.stop());
   const visitor: Visitor = {
     client,

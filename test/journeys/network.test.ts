@@ -64,7 +64,9 @@ beforeAll(async () => {
   browser = await openBrowser();
 }, 120_000);
 
-afterEach(() => {
+afterEach(async () => {
+  middlebox.cut();
+  await expect.poll(() => middlebox.sockets(), { timeout: 30_000 }).toBe(0);
   Object.assign(middlebox, { upgrades: 'pass', cutAfterMs: Number.POSITIVE_INFINITY });
 });
 
@@ -93,6 +95,8 @@ async function openChat(page: Page): Promise<void> {
 
 /** Writes and goes on at once, as people do. */
 async function write(page: Page, text: string): Promise<void> {
+  // Keys go to the tab that is looked at.
+  await page.bringToFront();
   await page.evaluate(() =>
     document
       .querySelector('threadline-widget')
@@ -148,6 +152,14 @@ async function visit(): Promise<{ page: Page; close(): Promise<void> }> {
   await page.goto(`${middlebox.url}/shop`);
   await openChat(page);
   return { page, close };
+}
+
+/** Another tab of the same browser. */
+async function anotherTab(page: Page): Promise<Page> {
+  const tab = await page.browserContext().newPage();
+  await tab.goto(`${middlebox.url}/shop`);
+  await openChat(tab);
+  return tab;
 }
 
 describe('where WebSocket is refused, over two processes in turns', () => {
@@ -232,6 +244,87 @@ describe('S13: behind a middlebox', () => {
     middlebox.cutAfterMs = Number.POSITIVE_INFINITY;
     await page.evaluate(() => window.dispatchEvent(new Event('online')));
     await showsAll(page, ['Before the tunnel.', 'In the tunnel.']);
+    await close();
+  });
+});
+
+describe('several tabs of one visitor', () => {
+  it('share one connection; the one that leads is closed in the middle of sending, and each text arrives once', async () => {
+    const { page: first, close } = await visit();
+    await write(first, 'From the first tab.');
+    await showsAll(first, ['From the first tab.']);
+    const second = await anotherTab(first);
+    await showsAll(second, ['From the first tab.']);
+    await write(second, 'From the second tab.');
+    await showsAll(first, ['From the first tab.', 'From the second tab.']);
+    const third = await anotherTab(first);
+    await showsAll(third, ['From the first tab.', 'From the second tab.']);
+    await expect.poll(() => middlebox.sockets(), { timeout: 30_000 }).toBe(1);
+
+    const said = ['From the first tab.', 'From the second tab.'];
+    for (const text of ['one', 'two', 'three']) await write(first, text);
+    await first.close();
+    said.push('one', 'two', 'three');
+    await showsAll(second, said);
+    await write(third, 'After it was closed.');
+    said.push('After it was closed.');
+    await showsAll(second, said);
+    await showsAll(third, said);
+    expect((await kept('After it was closed.')).texts).toEqual(said);
+    await expect.poll(() => middlebox.sockets(), { timeout: 30_000 }).toBe(1);
+    await close();
+  });
+
+  it('W8: forget a person together, whichever of them signs out', async () => {
+    const { page: first, close } = await visit();
+    await write(first, 'My address is 5 Elm Road.');
+    await showsAll(first, ['My address is 5 Elm Road.']);
+    const second = await anotherTab(first);
+    await showsAll(second, ['My address is 5 Elm Road.']);
+    await second.evaluate('window.Threadline.signOut()');
+    for (const page of [first, second]) {
+      await until(page, `root.querySelectorAll('.m').length === 0 && root.querySelector('.big')`);
+      expect(await page.evaluate(() => document.body.innerHTML)).not.toContain('Elm Road');
+    }
+    await write(first, 'Somebody else.');
+    await showsAll(second, ['Somebody else.']);
+    await close();
+  });
+});
+
+describe('a page that goes away and comes back', () => {
+  it('out of the back-forward cache has everything once, and W8: nothing of a person who is gone', async () => {
+    const { page, close } = await visit();
+    await write(page, 'Before I go.');
+    await showsAll(page, ['Before I go.']);
+    const { id } = await kept('Before I go.');
+    // What the page shows before anything else can happen.
+    await page.evaluate(() => {
+      addEventListener('pageshow', ({ persisted }) =>
+        queueMicrotask(() => {
+          const root = document
+            .querySelector('threadline-widget')
+            ?.shadowRoot?.querySelector('threadline-panel')?.shadowRoot;
+          Object.assign(window, { back: { persisted, lines: root?.querySelectorAll('.m').length } });
+        }),
+      );
+    });
+    await page.goto(`${middlebox.url}/cart`);
+    await expect.poll(() => middlebox.sockets(), { timeout: 30_000 }).toBe(0);
+    await answer(id, 'While you were away.');
+    await page.goBack();
+    expect(await page.evaluate('window.back')).toEqual({ persisted: true, lines: 1 });
+    await showsAll(page, ['Before I go.', 'While you were away.']);
+    await write(page, 'Here I am.');
+    await showsAll(page, ['Before I go.', 'While you were away.', 'Here I am.']);
+
+    await page.goto(`${middlebox.url}/cart`);
+    const other = await anotherTab(page);
+    await other.evaluate('window.Threadline.signOut()');
+    await until(other, `root.querySelectorAll('.m').length === 0 && root.querySelector('.big')`);
+    await page.goBack();
+    expect(await page.evaluate('window.back')).toEqual({ persisted: true, lines: 0 });
+    await until(page, `root.querySelector('.big')`);
     await close();
   });
 });

@@ -64,6 +64,7 @@ function open(auth: object = {}): Heard {
       return false;
     },
   });
+  line.wake();
   const made = Object.assign(heard, { line });
   lines.push(made);
   return made;
@@ -164,9 +165,9 @@ describe('the line', () => {
     expect(new Set(heard.sessions.map(({ contactId }) => contactId)).size).toBe(1);
   });
 
-  it('holds on while everything is cut every second, and does not call that a loss of the line', async () => {
+  it('holds on while everything is cut soon, and does not call that a loss of the line', async () => {
     middlebox.upgrades = 'refuse';
-    middlebox.cutAfterMs = 1_000;
+    middlebox.cutAfterMs = 500;
     const heard = open();
     await until(() => heard.sessions.length > 0);
     const { conversationId = '' } = await say(heard.line, 'one');

@@ -40,6 +40,7 @@ describe('the widget as it is delivered', () => {
       ['loader: every page', sizeOf('threadline'), goal('threadline', budget.loader)],
       ['panel: opening, writing, reading', sizeOf('panel'), goal('panel', budget.panel)],
       ['on need: HTTP where WebSocket is blocked', sizeOf('http-'), goal('http-', budget.http)],
+      ['on need: a second tab', sizeOf('followers-'), ''],
       ['on need: files, form, list, emoji', sizeOf('extras-'), ''],
       ['on need: Russian', sizeOf('ru-'), ''],
       ['on need: Russian of files, form, list, emoji', sizeOf('extras-ru'), ''],

@@ -34,11 +34,7 @@ function connect(port: number, more: Partial<WireOptions> = {}): Heard {
   const heard: Omit<Heard, 'wire'> = { notices: [], opens: 0, closes: 0, refusals: [] };
   const wire = openWire({
     url: `ws://127.0.0.1:${port}/`,
-    namespace: '/visitor',
     auth: async () => ({ token: 'secret' }),
-    onOpen() {
-      heard.opens += 1;
-    },
     onClose() {
       heard.closes += 1;
     },
@@ -48,10 +44,18 @@ function connect(port: number, more: Partial<WireOptions> = {}): Heard {
       return true;
     },
     random: () => 0.01,
-    makeSocket: (url) => new NodeSocket(url) as unknown as WebSocket,
+    makeSocket(url) {
+      const socket = new NodeSocket(url);
+      // The namespace accepted it.
+      socket.on('message', (packet) => {
+        if (String(packet).startsWith('40')) heard.opens += 1;
+      });
+      return socket as unknown as WebSocket;
+    },
     ...more,
   });
-  cleanups.push(() => wire.stop());
+  cleanups.push(() => wire.sleep());
+  wire.wake();
   return Object.assign(heard, { wire });
 }
 

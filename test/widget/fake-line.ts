@@ -131,7 +131,6 @@ export function fakeLine(
     },
     wake: () => line.connect(),
     sleep: () => line.cut(),
-    stop: () => line.cut(),
   };
   const openLine = (made: LineListener): Line => {
     listener = made;

@@ -80,6 +80,8 @@ async function put(
   };
   if (open) {
     await handle.open(true);
+    const { name } = made.line.session.inbox;
+    await until(() => stage?.root.querySelector('h2')?.textContent === name);
     await until(() => stage?.root.querySelector('textarea, .f'));
   }
   return stage;
@@ -302,11 +304,22 @@ export function testPanel(name: string, mounted: typeof mountOfSources): void {
         );
       });
 
+      it('looks at once whether there is still a connection when the browser says that there is no network', async () => {
+        const { line } = await put(fakeLine(talk()));
+        const { wake } = line;
+        line.wake = () => undefined;
+        dispatchEvent(new Event('offline'));
+        await until(() => texts('.bar b').join() === 'No connection.');
+        line.wake = wake;
+        dispatchEvent(new Event('online'));
+        await until(() => texts('.bar').length === 0);
+      });
+
       it('keeps a refused message, and sends it again when told to', async () => {
         const { line } = await put();
         line.refuseWith = { code: 'blocked', retry: 'never' };
         await write('please');
-        await until(() => texts('.fail').length === 1);
+        await until(() => texts('.fail button').includes('Try again'));
         line.refuseWith = null;
         button('Try again').click();
         await until(() => texts('.st').join() === 'Sent');
