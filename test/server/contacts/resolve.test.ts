@@ -144,7 +144,10 @@ describe('a claim', () => {
     await Promise.all([claim('a@example.com'), claim('a@example.com')]);
     expect((await contactDetail(scope, contactId, agentId)).claims).toHaveLength(1);
     for (let index = 1; index < limits.claimsPerContact; index += 1) await claim(`a${index}@example.com`);
-    await expect(claim('one-more@example.com')).rejects.toMatchObject({ code: 'rate_limited' });
+    await expect(claim('one-more@example.com')).rejects.toMatchObject({
+      code: 'rate_limited',
+      details: { retryAfterMs: expect.any(Number) },
+    });
     await expect(claim('a@example.com')).resolves.toBeUndefined();
   });
 });
