@@ -138,3 +138,67 @@ describe('What is refused in its middle', () => {
     expect(await client.db('writes').listCollections({ name: 'nowhere' }).toArray()).toEqual([]);
   });
 });
+
+describe('$merge', () => {
+  const into = (more: Document) => ({ $merge: { into: 'merged', ...more } });
+  const merge = (documents: Document[], more: Document = {}) =>
+    client
+      .db('writes')
+      .aggregate([{ $documents: documents }, into(more)])
+      .toArray();
+  const all = () => client.db('writes').collection('merged').find().sort({ n: 1 }).toArray();
+
+  it('merges, replaces, keeps and inserts by the key it is told', async () => {
+    const target = client.db('writes').collection('merged');
+    await target.createIndex({ n: 1 }, { unique: true });
+    await target.insertMany([
+      { _id: 1 as never, n: 1, a: 1 },
+      { _id: 2 as never, n: 2, a: 2 },
+    ]);
+    await merge([{ _id: 1, b: 1 }]);
+    await merge([{ n: 2, b: 2 }], { on: 'n', whenMatched: 'replace' });
+    await merge([{ n: 1, b: 9 }], { on: 'n', whenMatched: 'keepExisting' });
+    await merge([{ n: 2, by: 5 }], { on: 'n', whenMatched: [{ $set: { b: { $add: ['$b', '$$new.by'] } } }] });
+    expect(await all()).toEqual([
+      { _id: 1, n: 1, a: 1, b: 1 },
+      { _id: 2, n: 2, b: 7 },
+    ]);
+    await merge([{ n: 3 }]);
+    expect((await all()).at(-1)).toEqual({ _id: expect.anything(), n: 3 });
+  });
+
+  it('never gives a document another _id', async () => {
+    expect(await codeOf(merge([{ _id: 77, n: 1 }], { on: 'n' }))).toBe(66);
+    expect(await codeOf(merge([{ _id: 77, n: 1 }], { on: 'n', whenMatched: 'replace' }))).toBe(66);
+    expect((await all())[0]).toMatchObject({ _id: 1, n: 1 });
+  });
+
+  it('keeps to the rule of its collection', async () => {
+    const target = client.db('writes').collection('ruled');
+    await client.db('writes').createCollection('ruled', { validator: { n: { $gt: 0 } } });
+    const act = (n: number) =>
+      client
+        .db('writes')
+        .aggregate([{ $documents: [{ _id: 1, n }] }, { $merge: { into: 'ruled' } }])
+        .toArray();
+    expect(await codeOf(act(1))).toBe('accepted');
+    expect(await codeOf(act(-1))).toBe(121);
+    expect(await target.find().toArray()).toEqual([{ _id: 1, n: 1 }]);
+  });
+});
+
+describe('A transaction that changes too much', () => {
+  it('is refused, and leaves nothing', async () => {
+    const some = client.db('writes').collection('large');
+    await some.insertOne({ kept: true });
+    const text = 'x'.repeat(8 * 1024 * 1024);
+    const session = client.startSession();
+    session.startTransaction();
+    const act = async () => {
+      for (let n = 0; n < 9; n += 1) await some.insertOne({ n, text }, { session });
+    };
+    expect(await codeOf(act())).toBe(388);
+    await session.endSession();
+    expect(await some.countDocuments({})).toBe(1);
+  });
+});

@@ -38,7 +38,7 @@ beforeAll(async () => {
       retryWrites: true,
       serverMonitoringMode: 'poll',
       // The driver can miss the end of a connection that it is about to read from.
-      connectTimeoutMS: 2_000,
+      connectTimeoutMS: 10_000,
       socketTimeoutMS: 10_000,
     }).connect();
   [client, follower] = await Promise.all([connect(), connect()]);

@@ -235,7 +235,7 @@ async function output(
   namespace: string,
 ): Promise<Answer> {
   const last = pipeline.at(-1)!;
-  const finish = writerFor(last, context, stages);
+  const finish = writerFor(last, context, stages, command);
   const { query, rest } = queryOf(command, context, pipeline.slice(0, -1), stages);
   const run = compilePipeline(rest, stages);
   const snapshot = context.database.snapshot();

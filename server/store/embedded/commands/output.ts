@@ -1,22 +1,25 @@
-import { Int32 } from 'bson';
+import { Int32, ObjectId } from 'bson';
 import type { Doc, Value } from '../bson/types.js';
 import type { Collection } from '../disk/catalog.js';
+import type { Found } from '../disk/records.js';
 import * as read from '../engine/command.js';
 import { type Context, collectionForWrite, noteChange, whole, writeView } from '../engine/context.js';
 import type { View } from '../engine/view.js';
 import { duplicateKey, StoreError } from '../errors.js';
 import { compilePipeline, type PipelineContext } from '../stages/pipeline.js';
-import { insertable } from './write.js';
+import { replaced } from '../update/replacement.js';
+import { checkValid, insertable } from './write.js';
 
 /** The last stage of a pipeline that writes: `$out` replaces a collection, `$merge` writes into one. */
 export function writerFor(
   stage: Doc,
   context: Context,
   stages: PipelineContext,
+  options: Doc,
 ): (rows: Doc[]) => Promise<void> {
   return stage.has('$out')
     ? outTo(stage.get('$out')!, context, stages)
-    : mergeInto(stage.get('$merge')!, context, stages);
+    : mergeInto(stage.get('$merge')!, context, stages, options);
 }
 
 interface Place {
@@ -58,7 +61,12 @@ interface Merge {
   whenNotMatched: string;
 }
 
-function mergeInto(value: Value, context: Context, stages: PipelineContext): (rows: Doc[]) => Promise<void> {
+function mergeInto(
+  value: Value,
+  context: Context,
+  stages: PipelineContext,
+  options: Doc,
+): (rows: Doc[]) => Promise<void> {
   const spec: Doc = value instanceof Map ? value : new Map([['into', value]]);
   const place = placeOf(spec.get('into'), stages, '$merge');
   const on = spec.get('on') ?? '_id';
@@ -86,12 +94,18 @@ function mergeInto(value: Value, context: Context, stages: PipelineContext): (ro
   return async (rows) => {
     const collection = await collectionForWrite(context, place.db, place.name);
     checkUnique(collection, merge.on);
-    await context.database.write(() => {
-      const view = writeView(context);
-      for (const row of rows) mergeOne(context, stages, view, collection, merge, row);
-    });
+    for (let at = 0; at < rows.length; at += slice) {
+      const some = rows.slice(at, at + slice);
+      await context.database.write(() => {
+        const view = writeView(context);
+        for (const row of some) mergeOne(context, stages, view, collection, merge, row, options);
+      });
+    }
   };
 }
+
+/** So many rows are merged in one commit: what comes before a row that fails stays. */
+const slice = 256;
 
 function checkUnique(collection: Collection, on: string[]): void {
   const wanted = [...on].sort().join('\0');
@@ -118,9 +132,12 @@ function mergeOne(
   view: View,
   collection: Collection,
   merge: Merge,
-  row: Doc,
+  given: Doc,
+  options: Doc,
 ): void {
-  const filter: Doc = new Map(merge.on.map((field) => [field, valueAt(row, field)]));
+  const row: Doc =
+    merge.on.includes('_id') && !given.has('_id') ? new Map([['_id', new ObjectId()], ...given]) : given;
+  const filter: Doc = new Map(merge.on.map((field) => [field, new Map([['$eq', valueAt(row, field)]])]));
   const [found] = [...whole(view.find(collection, { filter, limit: 1 }))];
   if (!found) {
     if (merge.whenNotMatched === 'fail')
@@ -129,7 +146,7 @@ function mergeOne(
         'MergeStageNoMatchingDocument',
         '$merge could not find a matching document in the target collection for at least one document in the source collection',
       );
-    if (merge.whenNotMatched === 'insert') view.insert(collection, insertable(context, row));
+    if (merge.whenNotMatched === 'insert') put(insertable(context, row), null);
     return;
   }
   if (merge.whenMatched === 'keepExisting') return;
@@ -138,30 +155,26 @@ function mergeOne(
       `${collection.db}.${collection.name}`,
       '_id_',
       new Map(merge.on.map((field) => [field, new Int32(1)])),
-      filter,
+      new Map(merge.on.map((field) => [field, valueAt(row, field)])),
     );
-  view.replace(
-    collection,
-    found,
-    merged(stages, merge, found.doc, row),
-    merge.whenMatched === 'replace' ? null : [],
-  );
+  put(merged(stages, merge, found.doc, row), found);
+
+  function put(after: Doc, before: Found | null): void {
+    checkValid(collection, after, options);
+    if (!before) view.insert(collection, after);
+    else if (after !== before.doc)
+      view.replace(collection, before, after, merge.whenMatched === 'replace' ? null : []);
+  }
 }
 
+/** @returns the very document that was found when nothing changes. @throws StoreError `ImmutableField` (66) */
 function merged(stages: PipelineContext, merge: Merge, found: Doc, row: Doc): Doc {
-  if (merge.whenMatched === 'replace')
-    return new Map<string, Value>([['_id', found.get('_id')!], ...without(row, '_id')]);
-  if (merge.whenMatched === 'merge') return new Map([...found, ...without(row, '_id')]);
+  if (merge.whenMatched === 'replace') return replaced(found, row);
+  if (merge.whenMatched === 'merge') return replaced(found, new Map([...found, ...row]));
   const variables = new Map(stages.variables);
   variables.set('new', row);
   const run = compilePipeline(merge.whenMatched as Doc[], { ...stages, variables });
-  return [...run([found])][0] ?? found;
-}
-
-function without(doc: Doc, field: string): Doc {
-  const rest = new Map(doc);
-  rest.delete(field);
-  return rest;
+  return replaced(found, [...run([found])][0] ?? found);
 }
 
 function valueAt(doc: Doc, path: string): Value {

@@ -1,4 +1,5 @@
 import { encode } from '../bson/encode.js';
+import { sizeOf } from '../bson/size.js';
 import type { Doc, Value } from '../bson/types.js';
 import { type Collection, type Index, indexFrom, nowhere, virtualCollection } from '../disk/catalog.js';
 import type { Snapshot } from '../disk/environment.js';
@@ -17,6 +18,9 @@ import { StoreError, snapshotUnavailable, writeConflict } from '../errors.js';
 import type { Change } from './changes.js';
 import { type Database, Undo } from './database.js';
 import { liveView, matcherOf, orderFound, type View } from './view.js';
+
+/** What a transaction changes is held in memory until its commit, which writes it without a break. */
+const mostHeldBytes = 64 * 1024 * 1024;
 
 interface Written {
   readonly collection: Collection;
@@ -78,6 +82,7 @@ export function beginTransaction(database: Database, claims: Claims): OpenTransa
   /** Who holds which unique key by what was written here. */
   const taken = new Map<string, Written>();
   const claimed: string[] = [];
+  let heldBytes = 0;
   const base = liveView(database, { snapshot }, () => undefined);
   let nextNew = -1;
   /** Made here: without tables until the commit. */
@@ -133,6 +138,13 @@ export function beginTransaction(database: Database, claims: Claims): OpenTransa
       if (record !== undefined && record !== one.record && !isGivenUp(collection, record, index))
         throw clash(collection, index, after!);
     }
+    if (after) heldBytes += raw?.length ?? sizeOf(after);
+    if (heldBytes > mostHeldBytes)
+      throw new StoreError(
+        388,
+        'TransactionTooLargeForCache',
+        `the transaction holds more than ${mostHeldBytes} bytes of changes: do it in smaller ones`,
+      );
     for (const { name } of keys) claim(`k${name}`);
     for (const { index, key } of uniqueKeys(collection, one.after, null)) {
       const name = keyName(index, key);
