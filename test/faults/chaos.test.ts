@@ -42,7 +42,7 @@ describe('real processes, killed, cut off and set to other times', () => {
   it.each(seeds)(
     'lose, double and misorder nothing, from seed %i',
     {
-      timeout: 120_000 + kills * 60_000,
+      timeout: 300_000 + kills * 120_000,
     },
     async (seed) => {
       if (done[seed]) return;

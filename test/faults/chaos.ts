@@ -37,7 +37,7 @@ export interface ChaosOutcome {
 }
 
 /** However slow the machine: who has not come to the same by then never will. */
-const guardMs = 90_000;
+const guardMs = 240_000;
 /** A round's messages are written over this time, and its faults strike in it. */
 const spreadMs = 900;
 const lettersEach = 2;

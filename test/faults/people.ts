@@ -84,6 +84,8 @@ function person(
   let noted = new Map<string, { from: number; upTo: number }>();
 
   function note(): void {
+    // By its acknowledgement, or by the event when that was lost.
+    if (kind === 'visitor') me.conversation ??= Object.keys(delivery.state.threads)[0] ?? null;
     for (const [id, { events }] of Object.entries(delivery.state.threads)) {
       const before = noted.get(id);
       if (!events[0] || events.at(-1)?.seq === before?.upTo) continue;
@@ -126,7 +128,6 @@ function person(
           const event = await mine.transport.send(message);
           const { id: e, seq: s, conversationId: c } = event;
           world.history.line({ o: 'ack', p: name, m: message.clientId, e, s, c });
-          if (kind === 'visitor') me.conversation = c ?? null;
           world.acknowledged(me, writtenAt.get(message.clientId) ?? 0);
           return event;
         },
