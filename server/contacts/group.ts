@@ -35,6 +35,18 @@ export async function groupOf(
   session: ClientSession | null = null,
 ): Promise<Group> {
   const { headId } = await contactRow(scope, contactId, session);
+  return groupUnder(scope, headId, session);
+}
+
+/**
+ * The group under a head, for whoever has one of its rows already.
+ * @throws AppError `contact_not_found`
+ */
+export async function groupUnder(
+  scope: Pick<Scope, 'workspaceId'>,
+  headId: string,
+  session: ClientSession | null = null,
+): Promise<Group> {
   const found = await ContactModel.find({ workspaceId: scope.workspaceId, headId }, null, { session })
     .lean()
     .limit(limits.mergedContacts);

@@ -3,8 +3,8 @@ import { newId } from '../store/id.js';
 import { transact } from '../timeline/store.js';
 import type { Scope } from '../workspaces/scope.js';
 import { createContact } from './create.js';
-import { contactRow, groupOf } from './group.js';
-import { ContactModel, IdentityModel, MergeModel } from './model.js';
+import { contactRow, groupOf, groupUnder } from './group.js';
+import { ContactModel, type ContactRow, IdentityModel, MergeModel } from './model.js';
 import { findIdentity } from './resolve.js';
 
 /** A browser's contact. The browser holds a secret; which contact it opens is decided here and nowhere else. */
@@ -46,6 +46,14 @@ export async function visitorContact(
   scope: Pick<Scope, 'workspaceId'>,
   visitorId: string,
 ): Promise<string | null> {
+  return (await openedBy(scope, visitorId))?.contact._id ?? null;
+}
+
+/** @returns the contact that the browser was made with, and the row of the one that it opens now */
+async function openedBy(
+  scope: Pick<Scope, 'workspaceId'>,
+  visitorId: string,
+): Promise<{ ownContactId: string; contact: ContactRow } | null> {
   const identity = await findIdentity(scope, 'visitor', visitorId);
   if (!identity) return null;
   let contact = await contactRow(scope, identity.contactId);
@@ -59,7 +67,39 @@ export async function visitorContact(
     if (!byProof) break;
     contact = await contactRow(scope, contact.parentId);
   }
-  return contact._id;
+  return { ownContactId: identity.contactId, contact };
+}
+
+/** All that a browser's secret reaches. */
+export interface VisitorReach {
+  /** The contact that it was made with: stays the same when a proof joins it to another. */
+  ownContactId: string;
+  /** The contact that it is now: whose messages it writes. */
+  contactId: string;
+  /** The head of that contact's group: what agents know it by. */
+  headId: string;
+  /** The contacts whose conversations it may see: its own, and those that its own proofs joined. */
+  contactIds: readonly string[];
+  /** Somebody of the group is: its messages are refused. */
+  blocked: boolean;
+}
+
+/** In few looks, and none twice: a deploy brings ten thousand browsers back at once. Null when it was signed out. */
+export async function reachOf(
+  scope: Pick<Scope, 'workspaceId'>,
+  visitorId: string,
+): Promise<VisitorReach | null> {
+  const opened = await openedBy(scope, visitorId);
+  if (!opened) return null;
+  const { ownContactId, contact } = opened;
+  const { members } = await groupUnder(scope, contact.headId);
+  return {
+    ownContactId,
+    contactId: contact._id,
+    headId: contact.headId,
+    contactIds: await visibleAmong(scope, members, contact._id),
+    blocked: members.some((member) => member.blocked),
+  };
 }
 
 /** Ends a browser's secret: nobody comes back with it. */
@@ -73,6 +113,14 @@ export async function visibleContacts(
   contactId: string,
 ): Promise<string[]> {
   const { members } = await groupOf(scope, contactId);
+  return visibleAmong(scope, members, contactId);
+}
+
+async function visibleAmong(
+  scope: Pick<Scope, 'workspaceId'>,
+  members: readonly ContactRow[],
+  contactId: string,
+): Promise<string[]> {
   if (members.length === 1) return [contactId];
   const edges = await MergeModel.find({
     workspaceId: scope.workspaceId,

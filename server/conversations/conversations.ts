@@ -229,22 +229,23 @@ export async function conversationsOf(
     .lean();
 }
 
-/** The chat conversations that this contact's own browser may see, the latest first. */
+/** The chat conversations of a browser that may see these contacts', the latest first. */
 export async function visitorConversations(
   scope: Pick<Scope, 'workspaceId'>,
-  contactId: string,
+  contactIds: readonly string[],
   inboxId?: string,
 ): Promise<VisitorConversation[]> {
   const { workspaceId } = scope;
   const conversations = await ConversationModel.find({
     workspaceId,
-    contactId: { $in: await visibleContacts(scope, contactId) },
+    contactId: { $in: [...contactIds] },
     channel: 'chat',
     ...(inboxId !== undefined && { inboxId }),
   })
     .sort({ lastAt: -1, _id: -1 })
     .limit(limits.conversationsOpenPerContact)
     .lean();
+  if (conversations.length === 0) return [];
   const ids = conversations.map((one) => one._id);
   const marks = await ReadModel.find({ workspaceId, conversationId: { $in: ids } }).lean();
   return conversations.map((one) => {

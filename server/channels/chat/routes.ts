@@ -62,7 +62,7 @@ export function visitorRoutes(deps: VisitorRoutesDeps): Router {
   router.get('/unread', async (req, res) => {
     const visitor = await visitorOf(deps, req);
     await deps.rates.request(visitor.visitorId);
-    const conversations = await visitorConversations(visitor, visitor.contactId, visitor.inboxId);
+    const conversations = await visitorConversations(visitor, visitor.contactIds, visitor.inboxId);
     answer(res, { unread: conversations.reduce((sum, { unread }) => sum + unread, 0) });
   });
 

@@ -145,18 +145,16 @@ export async function describeSession(
   deps: SessionDeps,
   { visitor, inbox }: Admitted,
 ): Promise<VisitorSession> {
-  const [ownContactId, conversations, identified, availability] = await Promise.all([
-    // Stays the same when a proof joins it to another contact: to the browser it is the same person, and what waits in
-    // its outbox stays theirs.
-    resolveIdentity(visitor, { type: 'visitor', value: visitor.visitorId }),
-    visitorConversations(visitor, visitor.contactId, inbox._id),
+  const [conversations, identified, availability] = await Promise.all([
+    visitorConversations(visitor, visitor.contactIds, inbox._id),
     isProved(visitor, visitor.contactIds),
     deps.availability(visitor.workspaceId),
   ]);
   return {
     protocol: protocolNumber,
     token: signVisitorToken(deps.secretKey, visitor),
-    contactId: ownContactId ?? visitor.contactId,
+    // The one that stays: to the browser it is the same person, and what waits in its outbox stays theirs.
+    contactId: visitor.ownContactId,
     identified,
     inbox: describeInbox(inbox, availability),
     conversations,

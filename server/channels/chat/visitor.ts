@@ -1,6 +1,5 @@
 import { AppError } from '../../../shared/errors.js';
-import { contactRow } from '../../contacts/group.js';
-import { isBlocked, visibleContacts, visitorContact } from '../../contacts/visitors.js';
+import { reachOf, type VisitorReach } from '../../contacts/visitors.js';
 import { ConversationModel, type ConversationRowDocument } from '../../conversations/model.js';
 import { findPublicInbox } from '../../inboxes/inboxes.js';
 import type { InboxRow } from '../../inboxes/model.js';
@@ -9,15 +8,7 @@ import { isOriginAllowed } from './origins.js';
 import { readVisitorToken, type VisitorToken } from './visitor-token.js';
 
 /** A browser whose secret was checked, and all that it may reach. */
-export interface Visitor extends VisitorToken {
-  /** Its contact: whose messages it writes. */
-  contactId: string;
-  /** The head of that contact's group: what agents know it by. */
-  headId: string;
-  /** The contacts whose conversations it may see: its own, and those that its own proofs joined. */
-  contactIds: readonly string[];
-  blocked: boolean;
-}
+export interface Visitor extends VisitorToken, VisitorReach {}
 
 export const scopeOfVisitor = ({ workspaceId, contactId }: Visitor): Scope => ({
   workspaceId,
@@ -26,14 +17,9 @@ export const scopeOfVisitor = ({ workspaceId, contactId }: Visitor): Scope => ({
 
 /** Loads what a browser may reach. @throws AppError `unauthorized` when it was signed out */
 export async function loadVisitor(named: VisitorToken): Promise<Visitor> {
-  const contactId = await visitorContact(named, named.visitorId);
-  if (contactId === null) throw new AppError('unauthorized');
-  const [{ headId }, contactIds, blocked] = await Promise.all([
-    contactRow(named, contactId),
-    visibleContacts(named, contactId),
-    isBlocked(named, contactId),
-  ]);
-  return { ...named, contactId, headId, contactIds, blocked };
+  const reach = await reachOf(named, named.visitorId);
+  if (reach === null) throw new AppError('unauthorized');
+  return { ...named, ...reach };
 }
 
 /**

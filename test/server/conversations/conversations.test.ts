@@ -154,7 +154,7 @@ describe('a read mark', () => {
     await append(scope, aReply({ ...threadOf(one), occurredAt: minute(2) }));
     await append(scope, aNote(threadOf(one)));
     await append(scope, aReply({ ...threadOf(one), occurredAt: minute(3) }));
-    const seen = async () => (await visitorConversations(scope, one.contactId))[0];
+    const seen = async () => (await visitorConversations(scope, [one.contactId]))[0];
     expect(await seen()).toMatchObject({ unread: 2, readSeq: 0, head: 5, status: 'open', agentReadSeq: 0 });
     await markRead(scope, { type: 'contact', id: one.contactId }, one.id, 3);
     await markRead(scope, { type: 'agent', id: agentId }, one.id, 2);
@@ -215,7 +215,7 @@ describe('a change', () => {
     await changeConversation(agent, one.id, { status: 'spam' });
     const { events } = await readConversation(scope, { conversationId: one.id, after: 2 }, 'visitor');
     expect(JSON.stringify(events)).not.toContain('spam');
-    expect((await visitorConversations(scope, one.contactId))[0]).toMatchObject({ status: 'closed' });
+    expect((await visitorConversations(scope, [one.contactId]))[0]).toMatchObject({ status: 'closed' });
   });
 
   it('by handling is counted once a minute for each agent', async () => {
