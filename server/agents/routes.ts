@@ -85,9 +85,9 @@ export function sessionRoutes(deps: AgentRouteDeps): Router {
   router.post('/password-resets', async (req, res) => {
     const { email } = parse(AskPasswordReset, req.body);
     await deps.throttle.beforeLink(address(req));
-    if (await deps.throttle.mayMail(email)) await mailReset(deps.config, email);
-    // The same answer for everybody: who has an account here is nobody's business.
+    // The same answer for everybody, and as soon: who has an account here is nobody's business, and a letter takes a while.
     res.status(202).json({});
+    if (await deps.throttle.mayMail(email)) await mailReset(deps.config, email);
   });
 
   router.post('/password-resets/redeem', async (req, res) => {

@@ -288,7 +288,7 @@ describe('S10: readers that stop reading', () => {
 
 describe('S11: many who come and go', () => {
   it('leave nothing behind: connections, rooms, presence and timers are back where they were', {
-    timeout: 120_000,
+    timeout: isLong ? 900_000 : 120_000,
   }, async () => {
     const { at } = attacked;
     const gauges = [
