@@ -17,6 +17,8 @@ export interface Middlebox {
   sockets(): number;
   /** What was asked through it so far: `upgrade` and the path, or the method and the path, and the server's number. */
   readonly asked: readonly { what: string; path: string; server: number }[];
+  /** How many requests for such a path have no answer yet. */
+  waiting(path: RegExp): number;
   /** How many connections were cut because of their age. */
   cuts: number;
   /** Cuts whatever is open, in mid-air. */
@@ -31,6 +33,7 @@ export async function openMiddlebox(
 ): Promise<Middlebox> {
   const open = new Set<Socket>();
   const upgraded = new Set<Socket>();
+  const unanswered = new Set<IncomingMessage>();
   const asked: { what: string; path: string; server: number }[] = [];
   let turn = 0;
   const next = (what: string, { url: path = '/' }: IncomingMessage): number => {
@@ -60,7 +63,11 @@ export async function openMiddlebox(
     });
     // A server that is not there: what a balancer says then.
     on.on('error', () => (to.headersSent ? to.destroy() : to.writeHead(502).end()));
-    to.on('close', () => on.destroy());
+    unanswered.add(from);
+    to.on('close', () => {
+      unanswered.delete(from);
+      on.destroy();
+    });
     from.pipe(on);
   });
   http.on('connection', (socket: Socket) => {
@@ -110,6 +117,7 @@ export async function openMiddlebox(
     pages: {},
     cuts: 0,
     sockets: () => upgraded.size,
+    waiting: (path) => [...unanswered].filter(({ url = '' }) => path.test(url)).length,
     asked,
     cut() {
       for (const socket of open) socket.destroy();

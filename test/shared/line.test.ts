@@ -128,10 +128,15 @@ describe('the line', () => {
     expect(heard.closes).toBe(1);
     await expect(heard.line.request('read', {})).rejects.toThrow('no connection');
     const sessions = heard.sessions.length;
-    const began = performance.now();
+    // Nobody's patience runs out any more: what comes now does not wait for it.
+    const later = globalThis.setTimeout;
+    const patience = vi.spyOn(globalThis, 'setTimeout');
+    patience.mockImplementation(((call: () => void, ms = 0) =>
+      ms === 4_000 ? later(call, 2 ** 31 - 1).unref() : later(call, ms)) as typeof setTimeout);
     heard.line.wake();
     await until(() => heard.sessions.length > sessions);
-    expect(performance.now() - began).toBeLessThan(4_000);
+    expect(patience.mock.calls.some(([, ms]) => ms === 4_000)).toBe(true);
+    patience.mockRestore();
   });
 
   it('hands on what the server says, refusals and errors alike', async () => {
@@ -165,14 +170,17 @@ describe('the line', () => {
     expect(new Set(heard.sessions.map(({ contactId }) => contactId)).size).toBe(1);
   });
 
-  it('holds on while everything is cut soon, and does not call that a loss of the line', async () => {
+  it('asks anew when a poll is cut, hears what came meanwhile, and does not call that a loss of the line', async () => {
     middlebox.upgrades = 'refuse';
-    middlebox.cutAfterMs = 500;
     const heard = open();
     await until(() => heard.sessions.length > 0);
     const { conversationId = '' } = await say(heard.line, 'one');
-    const sessions = heard.sessions.length;
-    await until(() => heard.sessions.length > sessions);
+    for (let cuts = 0; cuts < 3; cuts += 1) {
+      const sessions = heard.sessions.length;
+      await until(() => middlebox.waiting(/\/v1\/visitor\/events/) === 1);
+      middlebox.cut();
+      await until(() => heard.sessions.length > sessions);
+    }
     await sayElsewhere(heard, 'two', conversationId);
     // By a poll, or by the session that follows one that was cut: the engine reads on from its cursor then.
     const head = (): number => heard.sessions.at(-1)?.conversations[0]?.head ?? 0;
