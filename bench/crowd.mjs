@@ -15,16 +15,18 @@ async function grown(server, open) {
 }
 
 /** Opens a visitor's socket and resolves when it was told its session: with `token`, the one that it had. */
-function openVisitor(product, n, token) {
-  return new Promise((resolve, reject) => {
-    openRaw(product.url, {
-      namespace: '/visitor',
-      auth: { ...visitorAuth(product), ...(token && { token }) },
-      from: addressOf(n),
-      hear: (name, session) => name === 'session' && resolve({ ...opened, token: session.token }),
-    }).then((socket) => Object.assign(opened, socket), reject);
-    const opened = {};
+async function openVisitor(product, n, token) {
+  let told;
+  const session = new Promise((resolve) => {
+    told = resolve;
   });
+  const socket = await openRaw(product.url, {
+    namespace: '/visitor',
+    auth: { ...visitorAuth(product), ...(token && { token }) },
+    from: addressOf(n),
+    hear: (name, body) => name === 'session' && told(body),
+  });
+  return { ...socket, token: (await session).token };
 }
 
 export async function crowd({ visitors }) {
