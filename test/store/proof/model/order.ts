@@ -13,8 +13,11 @@ type Exact = { kind: 'nan' | 'least' | 'most' } | { kind: 'finite'; over: bigint
 export const isNumber = (value: Value): value is Int32 | Long | Double | Decimal128 =>
   value instanceof Int32 || value instanceof Long || value instanceof Double || value instanceof Decimal128;
 
+/** Plain objects, those without a prototype too: the generator makes both. */
 export const isFields = (value: Value): value is Fields =>
-  typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+  typeof value === 'object' &&
+  value !== null &&
+  [Object.prototype, null].includes(Object.getPrototypeOf(value));
 
 function exactDouble(value: number): Exact {
   if (Number.isNaN(value)) return { kind: 'nan' };
