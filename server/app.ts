@@ -14,6 +14,7 @@ import type { ReplyPorts } from './conversations/send.js';
 import { openBlobs } from './files/blobs.js';
 import { createHttpApp, createHttpServer, listen } from './http/server.js';
 import { productVersion } from './http/version.js';
+import { bullQueue } from './jobs/bull.js';
 import { jobFigures } from './jobs/figures.js';
 import { startJobs } from './jobs/queue.js';
 import { log } from './log.js';
@@ -136,6 +137,12 @@ export async function startApp(given: Config): Promise<App> {
     stopping.closes(async () => sending.close());
     const jobs = startJobs(observer.jobs([agentMailJob(config), ...sending.jobs]), {
       report: ({ what, job, error }) => log.warn({ what, job, err: error }, 'a job needs a look'),
+      ...(redis && {
+        queue: bullQueue({
+          ...redis,
+          onError: (error) => log.debug({ err: error }, 'the queue of jobs is away'),
+        }),
+      }),
     });
     stopping.drains(() => jobs.stop(drainMs));
     isReady = true;

@@ -114,7 +114,7 @@ export const variables = {
     schema: v.optional(urlOf(['redis:', 'rediss:'], 'a redis:// or rediss:// address')),
     defaultText: 'none: one process',
     description:
-      'Redis, through which several processes speak: live events, typing, presence, shared rate limits.',
+      'Redis, through which several processes speak: live events, typing, presence, jobs, shared rate limits.',
     secret: 'password',
   },
   SMTP_URL: {

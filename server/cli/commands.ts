@@ -21,6 +21,8 @@ export const commands: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['calls import', async () => (await import('./calls.js')).importCallLog],
   ['import list', async () => (await import('./imports.js')).list],
   ['import undo', async () => (await import('./imports.js')).undo],
+  ['jobs list', async () => (await import('./jobs.js')).list],
+  ['jobs retry', async () => (await import('./jobs.js')).retry],
   ['timeline', async () => (await import('./timeline.js')).timeline],
   ['contacts merge', async () => (await import('./contacts.js')).mergeTwo],
   ['contacts unmerge', async () => (await import('./contacts.js')).unmergeOne],

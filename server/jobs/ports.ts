@@ -1,5 +1,23 @@
 import type { JobRow } from './model.js';
 
+/** A job by its own name, and when it is due. `attempts` tells this wait of it from the next one. */
+export type DueJob = Pick<JobRow, 'workspaceId' | 'name' | 'key' | 'dueAt' | 'attempts'>;
+
+/**
+ * Tells processes which job is due, so that none has to look into the store again and again. It holds nothing that the
+ * store does not: it may lose all of it, or tell twice. The store alone says who runs a job.
+ */
+export interface DueQueue {
+  /** Whether it can be used now; while it is away every process looks for itself. */
+  isThere(): boolean;
+  /** Asks that each be told of at its time, to one process. What waits there already is not put again. */
+  put(jobs: readonly DueJob[]): Promise<void>;
+  /** Calls `run` for what is due, at most `concurrency` at once, until it is closed. */
+  take(concurrency: number, run: (job: Pick<DueJob, 'workspaceId' | 'name' | 'key'>) => Promise<void>): void;
+  /** Takes no more. */
+  close(): Promise<void>;
+}
+
 /** What the runner needs of the world. A simulation gives these from a virtual clock and a store in memory. */
 
 export interface JobStore {
@@ -10,6 +28,15 @@ export interface JobStore {
    * names. Each taking is one attempt, under a fence that grows.
    */
   claim(names: readonly string[], holder: string, now: Date, heldUntil: Date): Promise<JobRow | null>;
+  /** Takes this very job, on the same terms; null when it is not due, done, or somebody's. */
+  claimOne(
+    job: Pick<DueJob, 'workspaceId' | 'name' | 'key'>,
+    holder: string,
+    now: Date,
+    heldUntil: Date,
+  ): Promise<JobRow | null>;
+  /** What waits and is due before `before`, and what a holder left without a sign of life; the longest due first. */
+  due(names: readonly string[], now: Date, before: Date, limit: number): Promise<DueJob[]>;
   /** A sign of life. False when somebody else holds it now. */
   renew(job: JobRow, heldUntil: Date): Promise<boolean>;
   /** Every change of a held job carries its fence and does nothing when that is old. True when it was written. */
@@ -34,7 +61,7 @@ export interface JobPorts {
 }
 
 export interface JobProblem {
-  what: 'attempt_failed' | 'dead' | 'fenced_out' | 'store';
+  what: 'attempt_failed' | 'dead' | 'fenced_out' | 'store' | 'queue';
   job?: Pick<JobRow, '_id' | 'name' | 'workspaceId' | 'attempts'>;
   error: unknown;
 }

@@ -4,8 +4,9 @@ import { AppError } from '../../shared/errors.js';
 import { limits } from '../../shared/limits.js';
 import { parse } from '../../shared/parse.js';
 import type { Scope } from '../workspaces/scope.js';
+import { takeLease } from './leases.js';
 import { JobModel, type JobRow } from './model.js';
-import type { JobPorts } from './ports.js';
+import type { DueQueue, JobPorts } from './ports.js';
 import { type JobContext, type JobKind, type Runner, startRunner } from './runner.js';
 import { mongooseJobs } from './store.js';
 import { systemJobPorts } from './system.js';
@@ -80,7 +81,7 @@ export async function enqueue(
   };
   if (!options.session) {
     const isNew = await mongooseJobs.insert(row);
-    if (isNew) wakeJobs();
+    if (isNew) wakeJobs([row]);
     return isNew;
   }
   const { session } = options;
@@ -91,6 +92,8 @@ export async function enqueue(
 }
 
 const pruneEveryMs = 3_600_000;
+/** Who tells the queue what it lost does so for this long, unless it says so again. */
+const leadMs = 30_000;
 
 /** Forgets work that was done long ago; dead letters stay until somebody looks. Several processes may do it at once. */
 export async function pruneDone(now: Date = systemJobPorts.now()): Promise<void> {
@@ -101,18 +104,39 @@ export async function pruneDone(now: Date = systemJobPorts.now()): Promise<void>
 /** Starts running these kinds of jobs in this process, until `stop`. */
 export function startJobs(
   kinds: readonly JobKind[],
-  options: { report: JobPorts['report']; concurrency?: number; pollMs?: number; holdMs?: number },
+  options: {
+    report: JobPorts['report'];
+    /** Where processes are told what is due. Without it each looks into the store. */
+    queue?: DueQueue;
+    concurrency?: number;
+    pollMs?: number;
+    holdMs?: number;
+    sweepMs?: number;
+  },
 ): Runner {
-  const { report, ...rest } = options;
-  const runner = startRunner({ store: mongooseJobs, ports: { ...systemJobPorts, report }, kinds, ...rest });
-  const stopListening = onWake(() => runner.wake());
+  const { report, queue, sweepMs, ...rest } = options;
+  const self = systemJobPorts.newId();
+  const runner = startRunner({
+    store: mongooseJobs,
+    ports: { ...systemJobPorts, report },
+    kinds,
+    ...rest,
+    ...(queue && {
+      queue: {
+        due: queue,
+        lead: async () => (await takeLease('schedule:jobs', self, leadMs)) !== null,
+        ...(sweepMs !== undefined && { sweepMs }),
+      },
+    }),
+  });
+  const stopListening = onWake(runner.wake);
   let stopPruning = systemJobPorts.after(0, prune);
   function prune(): void {
     pruneDone().catch((error: unknown) => report({ what: 'store', error }));
     stopPruning = systemJobPorts.after(pruneEveryMs, prune);
   }
   return {
-    wake: () => runner.wake(),
+    wake: runner.wake,
     stop: async (graceMs) => {
       stopListening();
       stopPruning();
@@ -137,10 +161,31 @@ export async function listDead(
 
 /** Gives a dead job all its attempts again. @throws AppError `not_found` */
 export async function retryDead(scope: Pick<Scope, 'workspaceId'>, jobId: string): Promise<void> {
-  const { matchedCount } = await JobModel.updateOne(
+  const job = await JobModel.findOneAndUpdate(
     { _id: jobId, workspaceId: scope.workspaceId, state: 'dead' },
-    { $set: { state: 'waiting', dueAt: systemJobPorts.now(), attempts: 0, error: null, finishedAt: null } },
-  );
-  if (matchedCount === 0) throw new AppError('not_found');
-  wakeJobs();
+    afresh(),
+    { returnDocument: 'after' },
+  ).lean();
+  if (!job) throw new AppError('not_found');
+  wakeJobs([job]);
 }
+
+/** The same for every dead job of a workspace. @returns how many */
+export async function retryAllDead(scope: Pick<Scope, 'workspaceId'>): Promise<number> {
+  // Found by whoever looks next, which is soon: there may be more than one word should carry.
+  const { modifiedCount } = await JobModel.updateMany(
+    { workspaceId: scope.workspaceId, state: 'dead' },
+    afresh(),
+  );
+  return modifiedCount;
+}
+
+const afresh = () => ({
+  $set: {
+    state: 'waiting' as const,
+    dueAt: systemJobPorts.now(),
+    attempts: 0,
+    error: null,
+    finishedAt: null,
+  },
+});

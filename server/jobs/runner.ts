@@ -1,6 +1,7 @@
 import { AppError } from '../../shared/errors.js';
 import type { JobRow } from './model.js';
-import type { JobPorts, JobStore } from './ports.js';
+import type { DueJob, DueQueue, JobPorts, JobStore } from './ports.js';
+import { startSweeper } from './sweeper.js';
 
 /** What a handler is given beside its payload. */
 export interface JobContext {
@@ -36,6 +37,8 @@ export interface RunnerOptions {
   store: JobStore;
   ports: JobPorts;
   kinds: readonly JobKind[];
+  /** Who tells what is due, and whose turn it is to put there what it lost. Without it the store is looked into. */
+  queue?: { due: DueQueue; lead: () => Promise<boolean>; sweepMs?: number };
   /** How many run at once in this process. */
   concurrency?: number;
   /** Without a sign of life for this long, a job is taken over by whoever looks next. */
@@ -45,8 +48,8 @@ export interface RunnerOptions {
 }
 
 export interface Runner {
-  /** Looks for work now. */
-  wake(): void;
+  /** Looks for work now; of what was just written it is told. */
+  wake(written?: readonly DueJob[]): void;
   /** Takes no more; resolves when what runs has ended, or was told to after `graceMs`. */
   stop(graceMs?: number): Promise<void>;
 }
@@ -63,13 +66,20 @@ export function startRunner(options: RunnerOptions): Runner {
   const names = [...kinds.keys()];
   const holder = ports.newId();
   const running = new Map<Promise<void>, AbortController>();
+  /** Told of, and asked of the store: each may be one more that runs. */
+  let claiming = 0;
   let isLooking = false;
   let lookAgain = false;
   let isStopped = false;
   let cancelNext: () => void = () => {};
 
-  function wake(): void {
+  const hasRoom = (): boolean => running.size + claiming < concurrency;
+  const queue = options.queue?.due;
+  const sweeper = options.queue && startSweeper({ store, ports, names, ...options.queue });
+
+  function wake(written: readonly DueJob[] = []): void {
     if (isStopped) return;
+    sweeper?.announce(written);
     if (isLooking) {
       lookAgain = true;
       return;
@@ -84,26 +94,47 @@ export function startRunner(options: RunnerOptions): Runner {
         if (lookAgain) {
           lookAgain = false;
           wake();
-        } else cancelNext = ports.after(pollMs, wake);
+        } else cancelNext = ports.after(pollMs, () => wake());
       });
   }
 
-  /** Takes jobs until there is no more room or nothing is due. */
+  /** Takes jobs until there is no more room or nothing is due. While somebody tells what is due, nobody looks. */
   async function look(): Promise<void> {
-    while (!isStopped && running.size < concurrency) {
+    while (!isStopped && hasRoom() && !queue?.isThere()) {
       const now = ports.now();
       const job = await store.claim(names, holder, now, new Date(now.getTime() + holdMs));
       if (!job) return;
-      const controller = new AbortController();
-      const work: Promise<void> = attempt(job, controller)
-        .catch((error: unknown) => ports.report({ what: 'store', job, error }))
-        .finally(() => {
-          running.delete(work);
-          wake();
-        });
-      running.set(work, controller);
+      void begin(job);
     }
   }
+
+  function begin(job: JobRow): Promise<void> {
+    const controller = new AbortController();
+    const work: Promise<void> = attempt(job, controller)
+      .catch((error: unknown) => ports.report({ what: 'store', job, error }))
+      .finally(() => {
+        running.delete(work);
+        wake();
+      });
+    running.set(work, controller);
+    return work;
+  }
+
+  queue?.take(concurrency, async (due) => {
+    // What it cannot take is told again by the sweeper, to somebody else.
+    if (isStopped || !hasRoom() || !kinds.has(due.name)) return;
+    let job: JobRow | null = null;
+    claiming += 1;
+    try {
+      const now = ports.now();
+      job = await store.claimOne(due, holder, now, new Date(now.getTime() + holdMs));
+    } catch (error) {
+      ports.report({ what: 'store', error });
+    } finally {
+      claiming -= 1;
+    }
+    if (job) await begin(job);
+  });
 
   async function attempt(job: JobRow, controller: AbortController): Promise<void> {
     const kind = kinds.get(job.name);
@@ -155,6 +186,7 @@ export function startRunner(options: RunnerOptions): Runner {
     const waitMs = Math.min(doubled, kind.backoffMaxMs) * (0.5 + ports.random() / 2);
     const dueAt = new Date(ports.now().getTime() + waitMs);
     await store.settle(job, { state: 'waiting', dueAt, error: reason });
+    sweeper?.announce([{ ...job, dueAt }]);
     ports.report({ what: 'attempt_failed', job, error });
   }
 
@@ -191,11 +223,13 @@ export function startRunner(options: RunnerOptions): Runner {
     async stop(graceMs = 5_000) {
       isStopped = true;
       cancelNext();
+      sweeper?.stop();
       const cancel = ports.after(graceMs, () => {
         for (const controller of running.values()) controller.abort();
       });
       await Promise.allSettled([...running.keys()]);
       cancel();
+      await queue?.close();
     },
   };
 }

@@ -1,6 +1,6 @@
 import mongoose from 'mongoose';
 import { JobModel, type JobRow } from './model.js';
-import type { JobStore } from './ports.js';
+import type { DueJob, JobStore } from './ports.js';
 
 const duplicateKeyCode = 11_000;
 
@@ -32,6 +32,34 @@ export const mongooseJobs: JobStore = {
     return JobModel.findOneAndUpdate({ ...due, state: 'running', heldUntil: { $lte: now } }, set, options)
       .sort({ dueAt: 1 })
       .lean();
+  },
+
+  async claimOne({ workspaceId, name, key }, holder, now, heldUntil) {
+    return JobModel.findOneAndUpdate(
+      {
+        workspaceId,
+        name,
+        key,
+        $or: [
+          { state: 'waiting', dueAt: { $lte: now } },
+          { state: 'running', heldUntil: { $lte: now } },
+        ],
+      },
+      { $set: { state: 'running', holder, heldUntil }, $inc: { attempts: 1, fence: 1 } },
+      { returnDocument: 'after' },
+    ).lean();
+  },
+
+  async due(names, now, before, limit) {
+    const fields = { _id: 0, workspaceId: 1, name: 1, key: 1, dueAt: 1, attempts: 1 } as const;
+    const known = { name: { $in: [...names] } };
+    const find = (filter: object): Promise<DueJob[]> =>
+      JobModel.find({ ...known, ...filter }, fields)
+        .sort({ dueAt: 1 })
+        .limit(limit)
+        .lean();
+    const waiting = await find({ state: 'waiting', dueAt: { $lte: before } });
+    return [...waiting, ...(await find({ state: 'running', heldUntil: { $lte: now } }))];
   },
 
   async renew(job, heldUntil) {

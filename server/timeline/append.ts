@@ -4,7 +4,7 @@ import type { TimelineEvent } from '../../shared/events/timeline.js';
 import { wakeJobs } from '../jobs/wake.js';
 import type { Scope } from '../workspaces/scope.js';
 import { type DraftEvent, prepare } from './draft.js';
-import { jobsFor } from './jobs.js';
+import { dueJobs } from './jobs.js';
 import { type PlacedEvent, type Settled, settleInside } from './place.js';
 import type { TimelineStore } from './ports.js';
 import { audienceOf, toTimelineEvent } from './present.js';
@@ -26,7 +26,8 @@ export interface AppendedEvent {
 /** After the commit and after the sender was answered: the hint to this process's listeners, and to its job runner. */
 function tellWritten(placed: readonly PlacedEvent[]): void {
   publishOnce(placed);
-  if (placed.some(({ event }) => jobsFor(event).length > 0)) wakeJobs();
+  const jobs = dueJobs(placed.map(({ event }) => event));
+  if (jobs.length > 0) wakeJobs(jobs);
 }
 
 /** The store, with somebody looking on how long a batch takes. */

@@ -1,3 +1,4 @@
+import type { DueJob } from '../jobs/ports.js';
 import type { StoredEvent } from './model.js';
 import type { JobDraft } from './ports.js';
 import { bodyOf } from './projection.js';
@@ -23,3 +24,15 @@ export function jobsFor(event: StoredEvent): JobDraft[] {
   }
   return [];
 }
+
+/** The same as the queue is told of it, once their rows are written: they are due at once. */
+export const dueJobs = (events: readonly StoredEvent[]): DueJob[] =>
+  events.flatMap((event) =>
+    jobsFor(event).map(({ workspaceId, name, key }) => ({
+      workspaceId,
+      name,
+      key,
+      dueAt: event.recordedAt,
+      attempts: 0,
+    })),
+  );

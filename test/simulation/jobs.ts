@@ -1,5 +1,5 @@
-import type { JobPorts, JobStore } from '../../server/jobs/ports.js';
-import type { JobKind } from '../../server/jobs/runner.js';
+import type { DueQueue, JobPorts, JobStore } from '../../server/jobs/ports.js';
+import type { JobKind, startRunner } from '../../server/jobs/runner.js';
 import { AppError } from '../../shared/errors.js';
 import type { SimServer } from './server.js';
 import type { World } from './world.js';
@@ -30,6 +30,13 @@ export function simJobs(world: World, server: SimServer): JobStore {
         if (row) oracle.claimed(row, server);
         return row;
       }),
+    claimOne: (due, holder, now, heldUntil) =>
+      carry('job.claim', async () => {
+        const row = await jobs.claimOne(due, holder, now, heldUntil);
+        if (row) oracle.claimed(row, server);
+        return row;
+      }),
+    due: (names, now, before, limit) => carry('job.due', () => jobs.due(names, now, before, limit)),
     async renew(job, heldUntil) {
       const isOurs = await carry('job.renew', () => jobs.renew(job, heldUntil));
       // Known to its holder when the answer has come: it may be late, or get lost.
@@ -44,6 +51,33 @@ export function simJobs(world: World, server: SimServer): JobStore {
         return isWritten;
       }),
   };
+}
+
+/** One process's way to the queue, which loses all it holds, tells twice, and goes away with the mail server. */
+export function simQueue(
+  world: World,
+  server: SimServer,
+  random: () => number,
+): Pick<Parameters<typeof startRunner>[0], 'queue'> {
+  const { queue, kernel, schedule } = world;
+  if (!queue) return {};
+  const own = queue.open();
+  const due: DueQueue = {
+    isThere: () => kernel.now >= world.mailAwayUntil,
+    async put(jobs) {
+      if (world.strikes(schedule.loss, 'queue lost')) queue.lose();
+      if (world.strikes(schedule.storeFails, 'queue fails')) throw new Error('The queue did not answer.');
+      await own.put(jobs);
+    },
+    take(concurrency, run) {
+      own.take(concurrency, async (job) => {
+        const times = world.strikes(schedule.double, 'job told twice') ? 2 : 1;
+        for (let n = 0; n < times; n += 1) kernel.after(server.owner, random() * 20, () => void run(job));
+      });
+    },
+    close: () => own.close(),
+  };
+  return { queue: { due, lead: async () => random() < 0.7, sweepMs: 3_000 } };
 }
 
 export const jobPorts = (world: World, server: SimServer, random: () => number): JobPorts => ({

@@ -1,6 +1,6 @@
 import { type Runner, startRunner } from '../../server/jobs/runner.js';
 import { type DraftEvent, prepare } from '../../server/timeline/draft.js';
-import { jobsFor } from '../../server/timeline/jobs.js';
+import { dueJobs } from '../../server/timeline/jobs.js';
 import type { StoredEvent } from '../../server/timeline/model.js';
 import { readPage } from '../../server/timeline/page.js';
 import type { PlacedEvent } from '../../server/timeline/place.js';
@@ -11,7 +11,7 @@ import { createWriter, type Writer } from '../../server/timeline/writer.js';
 import { AppError, type ErrorReply, replyFor } from '../../shared/errors.js';
 import type { EventPage, TimelineEvent } from '../../shared/events/timeline.js';
 import { Conflict } from '../server/timeline/memory-store.js';
-import { jobKinds, jobPorts, simJobs } from './jobs.js';
+import { jobKinds, jobPorts, simJobs, simQueue } from './jobs.js';
 import { type Owner, owner } from './kernel.js';
 import type { Link } from './network.js';
 import type { Operation } from './schedule.js';
@@ -242,6 +242,7 @@ export function bootServer(world: World, index: number): SimServer {
     concurrency: 2,
     holdMs: 30_000,
     pollMs: 5_000,
+    ...simQueue(world, server, random),
   });
   return server;
 }
@@ -271,7 +272,8 @@ function publish(world: World, server: SimServer, placed: readonly PlacedEvent[]
   } finally {
     publisher = null;
   }
-  if (placed.some(({ event }) => jobsFor(event).length > 0)) server.runner.wake();
+  const jobs = dueJobs(placed.map(({ event }) => event));
+  if (jobs.length > 0) server.runner.wake(jobs);
 }
 
 /** Takes what is published to sockets, here and through the bus to the other processes. @returns how to stop */

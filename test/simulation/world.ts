@@ -1,5 +1,5 @@
 import type { JobRow } from '../../server/jobs/model.js';
-import { memoryJobs } from '../server/jobs/memory-jobs.js';
+import { memoryJobs, memoryQueue } from '../server/jobs/memory-jobs.js';
 import { type MemoryStore, memoryStore, type Written } from '../server/timeline/memory-store.js';
 import type { SimClient } from './client.js';
 import { createKernel, type Kernel, type Owner, owner } from './kernel.js';
@@ -18,6 +18,8 @@ export interface World {
   outside: Owner;
   store: MemoryStore;
   jobs: ReturnType<typeof memoryJobs>;
+  /** What tells servers of due jobs, in every fourth run; null: they look into the store. */
+  queue: ReturnType<typeof memoryQueue> | null;
   clients: SimClient[];
   /** Null while it is down. */
   servers: (SimServer | null)[];
@@ -50,6 +52,7 @@ export function createWorld(schedule: Schedule, trace: string[] | null): World {
     outside: owner('outside'),
     store: memoryStore(),
     jobs: memoryJobs(),
+    queue: null,
     clients: [],
     servers: [],
     storeAwayUntil: 0,
@@ -71,6 +74,12 @@ export function createWorld(schedule: Schedule, trace: string[] | null): World {
       trace?.push(`${String(kernel.now.toFixed(1)).padStart(10)}  ${who.padEnd(12)} ${what}`),
     newId: () => `id-${++ids}`,
   };
+  if (schedule.seed % 4 === 1) {
+    world.queue = memoryQueue({
+      now: () => new Date(epoch + kernel.now),
+      after: (ms, task) => kernel.after(world.outside, ms, task),
+    });
+  }
   world.store.numbers.set(workspaceId, 0);
   return world;
 }

@@ -215,3 +215,51 @@ describe('threadline doctor', () => {
     for (const finding of findings) expect(finding.state === 'ok' || finding.remedy !== undefined).toBe(true);
   });
 });
+
+describe('threadline jobs', () => {
+  it('lists what failed for good, and gives it all its attempts again', async () => {
+    await run(['workspace', 'add', 'x', '--owner', 'owner@example.com']);
+    expect((await run(['jobs', 'list'])).stdout).toContain('No job');
+    const store = await startEmbedded(dataDir);
+    const client = await mongoose.createConnection(store.uri).asPromise();
+    const workspace = await client.db?.collection('workspaces').findOne();
+    const row = {
+      workspaceId: workspace?._id as unknown,
+      name: 'email.send',
+      payload: {},
+      state: 'dead',
+      dueAt: new Date(),
+      attempts: 8,
+      fence: 8,
+      error: 'The mailbox is full.',
+      createdAt: new Date(),
+      finishedAt: new Date(),
+    };
+    await client.db
+      ?.collection<typeof row & { _id: string; key: string; workspaceId: unknown }>('jobs')
+      .insertMany([
+        { ...row, _id: 'job-1', key: 'one' },
+        { ...row, _id: 'job-2', key: 'two' },
+        { ...row, _id: 'job-3', key: 'three', workspaceId: 'another' },
+      ]);
+    await client.close();
+    await store.close();
+
+    const listed = await run(['jobs', 'list', '--json']);
+    expect(listed.lines.map((line) => JSON.parse(line)._id).sort()).toEqual(['job-1', 'job-2']);
+    expect((await run(['jobs', 'list'])).stdout).toContain('The mailbox is full.');
+    expect((await run(['jobs', 'retry'])).code).toBe(2);
+    expect((await run(['jobs', 'retry', 'job-3'])).code).toBe(1);
+    expect((await run(['jobs', 'retry', 'job-1', '--json'])).last()).toEqual({ retried: 1 });
+    expect((await run(['jobs', 'retry', '--all', '--json'])).last()).toEqual({ retried: 1 });
+    const { jobs } = await dump();
+    const states = jobs
+      ?.map((text) => JSON.parse(text))
+      .map(({ _id, state, attempts }) => [_id, state, attempts]);
+    expect(states?.sort()).toEqual([
+      ['job-1', 'waiting', 0],
+      ['job-2', 'waiting', 0],
+      ['job-3', 'dead', 8],
+    ]);
+  });
+});

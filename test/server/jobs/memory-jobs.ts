@@ -1,5 +1,5 @@
 import type { JobRow } from '../../../server/jobs/model.js';
-import type { JobPorts, JobProblem, JobStore } from '../../../server/jobs/ports.js';
+import type { DueQueue, JobPorts, JobProblem, JobStore } from '../../../server/jobs/ports.js';
 
 /** The runner's store in memory. */
 export function memoryJobs(): JobStore & { rows: Map<string, JobRow> } {
@@ -9,6 +9,14 @@ export function memoryJobs(): JobStore & { rows: Map<string, JobRow> } {
     if (row?.state !== 'running' || row.fence !== job.fence) return false;
     set(row);
     return true;
+  };
+  const isDue = (row: JobRow, now: Date): boolean =>
+    row.state === 'waiting' ? row.dueAt <= now : row.state === 'running' && (row.heldUntil ?? now) <= now;
+  const take = (row: JobRow, holder: string, heldUntil: Date): JobRow => {
+    Object.assign(row, { state: 'running', holder, heldUntil });
+    row.attempts += 1;
+    row.fence += 1;
+    return { ...row };
   };
   return {
     rows,
@@ -23,17 +31,24 @@ export function memoryJobs(): JobStore & { rows: Map<string, JobRow> } {
     async claim(names, holder, now, heldUntil) {
       const due = [...rows.values()]
         .filter((row) => names.includes(row.name))
-        .filter((row) =>
-          row.state === 'waiting'
-            ? row.dueAt <= now
-            : row.state === 'running' && (row.heldUntil ?? now) <= now,
-        )
+        .filter((row) => isDue(row, now))
         .toSorted((a, b) => a.dueAt.getTime() - b.dueAt.getTime())[0];
-      if (!due) return null;
-      Object.assign(due, { state: 'running', holder, heldUntil });
-      due.attempts += 1;
-      due.fence += 1;
-      return { ...due };
+      return due ? take(due, holder, heldUntil) : null;
+    },
+    async claimOne({ workspaceId, name, key }, holder, now, heldUntil) {
+      const row = [...rows.values()].find(
+        (one) => one.workspaceId === workspaceId && one.name === name && one.key === key,
+      );
+      if (!row || !isDue(row, now)) return null;
+      return take(row, holder, heldUntil);
+    },
+    async due(names, now, before, limit) {
+      const known = [...rows.values()].filter((row) => names.includes(row.name));
+      return known
+        .filter((row) => (row.state === 'waiting' ? row.dueAt <= before : isDue(row, now)))
+        .toSorted((a, b) => a.dueAt.getTime() - b.dueAt.getTime())
+        .slice(0, limit)
+        .map((row) => ({ ...row }));
     },
     async renew(job, heldUntil) {
       return change(job, (row) => {
@@ -55,6 +70,50 @@ export function memoryJobs(): JobStore & { rows: Map<string, JobRow> } {
           if (settlement.state === 'dead') row.error = settlement.error;
         }
       });
+    },
+  };
+}
+
+/** The queue in memory, on a world's clock. It forgets what it told, and can lose all that it holds. */
+export function memoryQueue({ now, after }: Pick<JobPorts, 'now' | 'after'>) {
+  const held = new Map<string, () => void>();
+  const takers: Parameters<DueQueue['take']>[1][] = [];
+  let isThere = true;
+  let turn = 0;
+  return {
+    held,
+    lose() {
+      for (const cancel of held.values()) cancel();
+      held.clear();
+    },
+    setThere(there: boolean) {
+      isThere = there;
+    },
+    /** The same queue, as one process has it. */
+    open(): DueQueue {
+      let own: (typeof takers)[number] | undefined;
+      return {
+        isThere: () => isThere,
+        async put(jobs) {
+          if (!isThere) throw new Error('The queue is away.');
+          for (const job of jobs) {
+            const id = `${job.name} ${job.key} ${job.attempts}`;
+            if (held.has(id)) continue;
+            const cancel = after(Math.max(0, job.dueAt.getTime() - now().getTime()), () => {
+              held.delete(id);
+              void takers[turn++ % takers.length]?.(job);
+            });
+            held.set(id, cancel);
+          }
+        },
+        take(_concurrency, run) {
+          own = run;
+          takers.push(run);
+        },
+        async close() {
+          if (own) takers.splice(takers.indexOf(own), 1);
+        },
+      };
     },
   };
 }
