@@ -61,9 +61,9 @@ export const freePort = () =>
 
 export async function startRedis() {
   const port = await freePort();
-  const child = spawn('redis-server', ['--port', String(port), '--save', '', '--appendonly', 'no'], {
-    stdio: 'ignore',
-  });
+  const options = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
+  const child = spawn('redis-server', options, { stdio: 'ignore' });
+  process.once('exit', () => child.kill());
   const isMissing = await new Promise((resolve) => {
     child.once('error', () => resolve(true));
     child.once('spawn', () => resolve(false));
