@@ -6,6 +6,7 @@ import { storeNow } from '../store/clock.js';
 import { EventModel, type StoredEvent } from '../timeline/model.js';
 import type { PlacedEvent } from '../timeline/place.js';
 import { hearNotice, hearPlaced, wasTold } from '../timeline/publish.js';
+import { listWorkspaces } from '../workspaces/workspaces.js';
 
 /**
  * Follows the store's change stream, so that sockets of this process learn of what other processes appended (an import on
@@ -90,19 +91,24 @@ export function followEvents({ patienceMs = defaultPatienceMs, report }: FollowO
     });
   }
 
-  /** After the stream's past was lost: everything that was recorded since, in pages. */
+  /** After the stream's past was lost: everything that was recorded since, workspace by workspace, in pages. */
   async function tellSince(since: Date): Promise<void> {
+    for (const { _id } of await listWorkspaces()) await tellSinceIn(_id, since);
+  }
+
+  async function tellSinceIn(workspaceId: string, since: Date): Promise<void> {
     let after: { recordedAt: Date; _id: string } | null = null;
     for (;;) {
       const rows: { _id: string; recordedAt: Date }[] = await EventModel.find(
         after
           ? {
+              workspaceId,
               $or: [
                 { recordedAt: { $gt: after.recordedAt } },
                 { recordedAt: after.recordedAt, _id: { $gt: after._id } },
               ],
             }
-          : { recordedAt: { $gte: since } },
+          : { workspaceId, recordedAt: { $gte: since } },
         { _id: 1, recordedAt: 1 },
       )
         .sort({ recordedAt: 1, _id: 1 })

@@ -5,7 +5,7 @@ import mongoose from 'mongoose';
 import { afterAll, beforeAll, expect } from 'vitest';
 import { addInbox } from '../../server/inboxes/inboxes.js';
 import type { InboxRow } from '../../server/inboxes/model.js';
-import { openStore } from '../../server/store/connect.js';
+import { openStore, startEmbedded } from '../../server/store/connect.js';
 import { ensureIndexes } from '../../server/store/indexes.js';
 import { appendsSettled } from '../../server/timeline/append.js';
 import { type Scope, systemScope } from '../../server/workspaces/scope.js';
@@ -14,15 +14,18 @@ import { watchPlans } from './plans.js';
 
 /**
  * The real embedded store in a fresh directory, one for each test file; or the replica set that MONGODB_URI names, in a
- * database of its own. Each test makes a workspace of its own in it.
+ * database of its own. Each test makes a workspace of its own in it. `isTest`: the embedded store, which then fails where
+ * it is told to.
  */
-export function withStore(): { dataDir: () => string } {
+export function withStore({ isTest = false } = {}): { dataDir: () => string } {
   let dataDir = '';
   let store: Awaited<ReturnType<typeof openStore>>;
+  let failing: Awaited<ReturnType<typeof startEmbedded>> | null = null;
   let readWhole: () => Promise<string[]>;
   beforeAll(async () => {
     dataDir = await mkdtemp(join(tmpdir(), 'threadline-test-'));
-    const uri = process.env.MONGODB_URI;
+    if (isTest) failing = await startEmbedded(dataDir, { isTest });
+    const uri = failing?.uri ?? process.env.MONGODB_URI;
     store = await openStore({ dataDir, ...(uri && { mongodbUri: uri }) });
     await ensureIndexes(Object.values(mongoose.models));
     readWhole = watchPlans();
@@ -32,6 +35,7 @@ export function withStore(): { dataDir: () => string } {
     // Whatever these tests made the product ask, an index answers it.
     const whole = await readWhole();
     await store.close();
+    await failing?.close();
     expect(whole).toEqual([]);
     await rm(dataDir, { recursive: true, force: true });
   });

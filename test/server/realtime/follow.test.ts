@@ -1,3 +1,4 @@
+import mongoose from 'mongoose';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createContact } from '../../../server/contacts/create.js';
 import { type Follower, followEvents } from '../../../server/realtime/follow.js';
@@ -10,7 +11,7 @@ import { systemPorts } from '../../../server/timeline/system.js';
 import { aCompany, withStore } from '../store.js';
 import { aMessage, begunUnder } from '../timeline/drafts.js';
 
-withStore();
+withStore({ isTest: true });
 
 let follower: Follower | null = null;
 const stops: (() => void)[] = [];
@@ -101,5 +102,34 @@ describe('Following the store', () => {
     );
     await until(() => told.has(other._id));
     expect(told.get(own.id)).toHaveLength(1);
+  });
+
+  it('reads again what was written while the past of the stream was lost, and goes on', async () => {
+    const { scope, chat } = await aCompany();
+    const contactId = await createContact(scope);
+    const told = listen();
+    const problems: unknown[] = [];
+    follower = followEvents({ patienceMs: 50, report: ({ error }) => problems.push(error) });
+    const write = (key: string) =>
+      appendElsewhere(scope, aMessage({ contactId, conversation: begunUnder(key, chat._id) }));
+    const before = await write('before');
+    await until(() => told.has(before._id));
+    await mongoose.connection
+      .getClient()
+      .db('admin')
+      .command({
+        configureFailPoint: 'failCommand',
+        mode: { times: 1 },
+        data: { failCommands: ['getMore'], errorCode: 286 },
+      });
+    // Breaks it, by asking for more.
+    const first = await write('at the break');
+    await until(() => problems.length > 0);
+    expect(problems).toMatchObject([{ code: 286 }]);
+    const meanwhile = await write('while it is away');
+    await until(() => told.has(first._id) && told.has(meanwhile._id));
+    const after = await write('after');
+    await until(() => told.has(after._id));
+    for (const { _id } of [before, first, meanwhile, after]) expect(told.get(_id)).toHaveLength(1);
   });
 });
