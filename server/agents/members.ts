@@ -6,7 +6,7 @@ import { newId } from '../store/id.js';
 import { inTransaction } from '../store/transaction.js';
 import type { Scope } from '../workspaces/scope.js';
 import { addressOf, findLink, type LinkDeps, makeLink, revokeLinks, useLink } from './links.js';
-import { addMember } from './membership.js';
+import { addMember, membership } from './membership.js';
 import { AgentModel, type AgentRow, MembershipModel, type MembershipRow } from './model.js';
 import { hashPassword } from './passwords.js';
 import { endSessionsOf } from './sessions.js';
@@ -86,8 +86,9 @@ export async function invite(
 }
 
 /**
- * Gives somebody a place in a workspace, for who has the server's command line: at once when the address has an account,
- * else by an invitation, whose link is answered.
+ * Gives somebody a place in a workspace, for who has the server's command line: another role at once to who is a member,
+ * else an invitation, whose link is answered. That the address has an account says nothing of whose account it is: whoever
+ * once invited the address held that link, too.
  */
 export async function giveAccess(
   deps: LinkDeps,
@@ -95,8 +96,9 @@ export async function giveAccess(
   given: { email: string; role: Role },
 ): Promise<{ link: string | null }> {
   const agent = await AgentModel.findOne({ email: given.email }, { _id: 1 }).lean();
-  if (!agent) return { link: (await invite(deps, scope, given)).link };
-  // An older invitation must not change the place that is given here, nor give it again once it is taken away.
+  if (!agent || !(await membership(agent._id, scope.workspaceId)))
+    return { link: (await invite(deps, scope, given)).link };
+  // An older invitation must not change the role that is given here.
   await revokeLinks('invitation', { workspaceId: scope.workspaceId, email: given.email });
   await addMember({ workspaceId: scope.workspaceId, agentId: agent._id, role: given.role });
   return { link: null };

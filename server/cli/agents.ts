@@ -13,7 +13,7 @@ import { withStore } from './store.js';
 
 const whoseText = (email: string, link: string | null): string =>
   link === null
-    ? `${email} has an account already and can work there now.`
+    ? `${email} is a member already and has this role now.`
     : `Give ${email} this link; it is good once, for seven days:\n${link}`;
 
 function chosenCountry(text: string | undefined): string | undefined {
@@ -27,7 +27,7 @@ export const addWorkspace: Command = {
   usage: 'NAME --owner EMAIL [--country CC]',
   summary: 'Make a workspace and its owner.',
   details:
-    '--owner EMAIL   who owns it: a member at once when that address has an account, else invited by a link\n--country CC    how telephone numbers without a country are read (ISO 3166-1: GB, DE, RU); default: DEFAULT_COUNTRY',
+    '--owner EMAIL   who owns it: invited by a link\n--country CC    how telephone numbers without a country are read (ISO 3166-1: GB, DE, RU); default: DEFAULT_COUNTRY',
   options: { owner: { type: 'string' }, country: { type: 'string' } },
   args: { min: 1, max: 1 },
   async run(input) {

@@ -193,7 +193,7 @@ describe('threadline agent', () => {
     expect(added.last()).toMatchObject({ email: 'new@example.com', role: 'admin' });
     expect(String(added.last().link)).toMatch(/^http:\/\/localhost:3000\/#invitation=[\w-]{43}$/);
     expect((await run(['agent', 'reset', 'nobody@example.com'])).code).toBe(1);
-    expect((await run(['agent', 'add', 'new@example.com', '--role', 'king'])).code).toBe(1);
+    expect((await run(['agent', 'add', 'new@example.com', '--role', 'king'])).code).toBe(2);
   });
 });
 
