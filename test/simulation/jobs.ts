@@ -127,6 +127,8 @@ export function jobKinds(world: World, server: SimServer, random: () => number):
           } else {
             await context.confirmHold();
             oracle.letter(eventId, messageId, context);
+            // It is out, and its mail server slow to say so: the hold may be lost by then.
+            await kernel.delay(server.owner, partMs);
             if (fails()) throw new Error('The mail server’s answer was lost.');
           }
           await context.progress(0.5);
