@@ -307,11 +307,16 @@ function rowAfter(known: VisitorConversation | undefined, event: TimelineEvent):
     readSeq: 0,
     agentReadSeq: 0,
     status,
+    lastAt: event.occurredAt,
     ...known,
     ...(event.kind === 'status_changed' && { status }),
+    // A chat is begun under no subject: its first words are what it is about. The list cuts them to its width.
+    ...(event.kind === 'message' && {
+      subject: known?.subject || event.body.text,
+      lastAt: event.occurredAt,
+    }),
     id: event.conversationId ?? '',
     head: isNew ? seq : head,
     unread: unread + (isNew && isTheirs(event) ? 1 : 0),
-    lastAt: event.occurredAt,
   };
 }

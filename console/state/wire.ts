@@ -1,3 +1,4 @@
+import type { ConversationRow } from '../../shared/protocol.js';
 import { refreshContact } from '../contact/actions.js';
 import { loadDetail } from '../conversation/actions.js';
 import { hearRow, inboxRouteOf, openList, refreshCounts } from '../list/actions.js';
@@ -19,6 +20,7 @@ export function wire(app: Console): () => void {
     }),
     app.live.on('conversation', (row) => {
       hearRow(app, row);
+      placeAtContacts(app, row);
       refreshCounts(app, countsDelayMs);
       const detail = app.details.has(row.id) ? app.details.of(row.id).get() : null;
       if (detail?.state === 'ready') {
@@ -27,7 +29,10 @@ export function wire(app: Console): () => void {
         if (wasOpen !== row.status) void loadDetail(app, row.id);
       }
     }),
-    app.live.on('contact', ({ contactId }) => refreshContact(app, contactId)),
+    app.live.on('contact', ({ contactId }) => {
+      refreshContact(app, contactId);
+      touchConversations(app, contactId);
+    }),
     app.live.on('typing', (notice) => {
       if (notice.by === 'agent' && notice.agentId === meOf(app).id) return;
       // It ends by itself when its end is lost.
@@ -93,6 +98,29 @@ function resync(app: Console): void {
   }
   for (const id of app.contacts.keys()) refreshContact(app, id);
 }
+
+/** A conversation shows whose it is, and how they can be answered: both follow from the contact. */
+function touchConversations(app: Console, contactId: string): void {
+  for (const id of app.rows.keys()) {
+    if (app.rows.of(id).get()?.contact.id === contactId) void loadDetail(app, id);
+  }
+}
+
+/** A contact that is shown lists its conversations, the latest first. */
+function placeAtContacts(app: Console, row: ConversationRow): void {
+  for (const id of app.contacts.keys()) {
+    app.contacts.of(id).change((contact) => {
+      if (contact.state !== 'ready' || !contact.value.members.includes(row.contact.id)) return contact;
+      const others = contact.value.conversations.filter((one) => one.id !== row.id);
+      const conversations = [row, ...others].sort(
+        (a, b) => compare(b.lastAt, a.lastAt) || compare(b.id, a.id),
+      );
+      return { state: 'ready', value: { ...contact.value, conversations } };
+    });
+  }
+}
+
+const compare = (a: string, b: string): number => (a < b ? -1 : Number(a > b));
 
 /** The event's contact may be another member of the group that is shown. */
 function touchTimelines(app: Console, contactId: string): void {

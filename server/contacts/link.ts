@@ -25,6 +25,8 @@ export interface Link {
 export interface Linked {
   mergeId: string;
   headId: string;
+  /** The head of the group that was merged: no head any more. */
+  mergedId: string;
   tell: () => void;
 }
 
@@ -83,7 +85,7 @@ export async function linkInside(session: ClientSession, scope: Scope, link: Lin
       contactId: merge.headId,
     },
   ]);
-  return { mergeId: merge._id, headId: merge.headId, tell };
+  return { mergeId: merge._id, headId: merge.headId, mergedId: merge.mergedId, tell };
 }
 
 async function regroup(session: ClientSession, scope: Scope, group: Group, headId: string): Promise<void> {

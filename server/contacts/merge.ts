@@ -54,7 +54,8 @@ export async function mergeContacts(
     });
   });
   linked.tell();
-  publishNotice({ type: 'contact', workspaceId: scope.workspaceId, contactId: linked.headId });
+  for (const contactId of [linked.headId, linked.mergedId])
+    publishNotice({ type: 'contact', workspaceId: scope.workspaceId, contactId });
   return { mergeId: linked.mergeId };
 }
 

@@ -55,10 +55,10 @@ export async function proveIdentity(scope: Scope, contactId: string, proved: Pro
         value,
         proof,
       });
-      return { contactId: owner, headId: isOther ? owner : mine.head._id, tells: [tell] };
+      return { contactId: owner, heads: [isOther ? owner : mine.head._id], tells: [tell] };
     }
     await addProof(scope, existing, proof, session);
-    const answer = { contactId: existing.contactId, headId: mine.head._id, tells: [] };
+    const answer = { contactId: existing.contactId, heads: [mine.head._id], tells: [] };
     if (mine.memberIds.includes(existing.contactId)) return answer;
     if (!ownProofs.has(proved.proof)) throw new AppError('already_exists', { field: 'value' });
     const theirs = await groupOf(scope, existing.contactId, session);
@@ -78,10 +78,12 @@ export async function proveIdentity(scope: Scope, contactId: string, proved: Pro
       // Only the prover's own contact becomes visible with the other; what an agent merged into it stays unseen.
       byProof: mine.head._id === contactId,
     });
-    return { contactId: existing.contactId, headId: linked.headId, tells: [linked.tell] };
+    const heads = [linked.headId, linked.mergedId];
+    return { contactId: existing.contactId, heads, tells: [linked.tell] };
   });
   for (const tell of outcome.tells) tell();
-  publishNotice({ type: 'contact', workspaceId: scope.workspaceId, contactId: outcome.headId });
+  for (const head of outcome.heads)
+    publishNotice({ type: 'contact', workspaceId: scope.workspaceId, contactId: head });
   return outcome.contactId;
 }
 

@@ -29,7 +29,10 @@ export type Notice =
       reader: { type: 'agent' | 'contact'; id: string };
       seq: number;
     }
-  /** Something about this contact changed: fields, identities, claims, merges, blocked. `contactId` is the group's head. */
+  /**
+   * Something about this contact changed: fields, identities, claims, merges, blocked. `contactId` is the group's head,
+   * or was it until a merge: conversations are still shown under it.
+   */
   | { type: 'contact'; workspaceId: string; contactId: string }
   /** The agent's sessions ended in this workspace, or everywhere: their sockets close. */
   | { type: 'session-ended'; workspaceId: string | null; agentId: string; sessionId?: string }
