@@ -241,8 +241,10 @@ async function verify(kind: EventKind): Promise<void> {
     await vi.waitFor(() => expect(who.state()).toEqual(other.state()), patience);
     expect(JSON.stringify(who.state()) !== before, 'the line shows nothing').toBe(changes);
   };
-  await compare(desk, () => watchConsole(at, owner, places), true, stale.desk);
-  await compare(visitor, () => watchVisitor(at), visitorSees, stale.visitor);
+  await Promise.all([
+    compare(desk, () => watchConsole(at, owner, places), true, stale.desk),
+    compare(visitor, () => watchVisitor(at), visitorSees, stale.visitor),
+  ]);
   // By the events alone: nothing was lacking that had to be read.
   expect(desk.reads).toBe(reads.desk);
   if (kind !== 'conversation_started') expect(visitor.reads).toBe(reads.visitor);
