@@ -56,7 +56,7 @@ export default defineConfig({
           name: 'faults',
           include: ['test/{faults,simulation}/**/*.test.ts'],
           testTimeout: 300_000,
-          fileParallelism: false,
+          maxWorkers: 2,
         },
       },
     ],
