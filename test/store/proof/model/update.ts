@@ -56,7 +56,7 @@ function put(holder: Value, path: string[], value: Value): void {
     return;
   }
   if (!Object.hasOwn(holder, step)) {
-    checkNames(rest);
+    checkNames(path);
     holder[step] = {};
   }
   put(holder[step], rest, value);
