@@ -9,8 +9,12 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 const here = dirname(fileURLToPath(import.meta.url));
 const figures = pathToFileURL(join(here, 'figures.mjs')).href;
 
+/** More for Node of the measured processes, to see where time or memory goes: `--cpu-prof --cpu-prof-dir=/tmp/profile`. */
+const nodeFlags = (process.env.BENCH_NODE_FLAGS ?? '').split(' ').filter((flag) => flag !== '');
+
 function start(program, args, env = {}) {
-  const child = spawn(process.execPath, ['--expose-gc', '--import', figures, program, ...args], {
+  const flags = ['--expose-gc', ...nodeFlags, '--import', figures];
+  const child = spawn(process.execPath, [...flags, program, ...args], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
   });
@@ -20,6 +24,7 @@ function start(program, args, env = {}) {
   });
   const ended = new Promise((resolve) => child.once('exit', resolve));
   return {
+    pid: child.pid,
     output: () => output,
     isOver: () => child.exitCode !== null || child.signalCode !== null,
     /** Processor time and memory of the process so far. */

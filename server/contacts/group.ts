@@ -47,13 +47,33 @@ export async function groupUnder(
   headId: string,
   session: ClientSession | null = null,
 ): Promise<Group> {
-  const found = await ContactModel.find({ workspaceId: scope.workspaceId, headId }, null, { session })
+  const group = (await groupsUnder(scope, [headId], session)).get(headId);
+  if (!group) throw new AppError('contact_not_found');
+  return group;
+}
+
+/** The groups under these heads, in one read; a head that there is none of has none. */
+export async function groupsUnder(
+  scope: Pick<Scope, 'workspaceId'>,
+  headIds: readonly string[],
+  session: ClientSession | null = null,
+): Promise<Map<string, Group>> {
+  const filter = { workspaceId: scope.workspaceId, headId: { $in: [...headIds] } };
+  const found = await ContactModel.find(filter, null, { session })
     .lean()
-    .limit(limits.mergedContacts);
-  const members = found.toSorted((a, b) => orderInGroup(a) - orderInGroup(b) || (a._id < b._id ? -1 : 1));
-  const head = members[0];
-  if (!head) throw new AppError('contact_not_found');
-  return { head, members, memberIds: members.map((member) => member._id) };
+    .limit(headIds.length * limits.mergedContacts);
+  const byHead = new Map<string, ContactRow[]>();
+  for (const row of found) {
+    const members = byHead.get(row.headId);
+    if (members) members.push(row);
+    else byHead.set(row.headId, [row]);
+  }
+  const groups = new Map<string, Group>();
+  for (const [headId, members] of byHead) {
+    members.sort((a, b) => orderInGroup(a) - orderInGroup(b) || (a._id < b._id ? -1 : 1));
+    groups.set(headId, { head: members[0]!, members, memberIds: members.map((member) => member._id) });
+  }
+  return groups;
 }
 
 const orderInGroup = (row: ContactRow): number => (row.headId === row._id ? 0 : row.createdAt.getTime());

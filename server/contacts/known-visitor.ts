@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { gather } from '../store/gather.js';
 import { newId } from '../store/id.js';
 import { publishNotice } from '../timeline/publish.js';
 import type { Scope } from '../workspaces/scope.js';
@@ -50,14 +51,27 @@ export async function nameContact(
 }
 
 /** Whether anything but a browser's secret has proved who these contacts are. */
-export async function isProved(
+export const isProved = (
   scope: Pick<Scope, 'workspaceId'>,
   contactIds: readonly string[],
-): Promise<boolean> {
-  const found = await IdentityModel.exists({
-    workspaceId: scope.workspaceId,
-    contactId: { $in: [...contactIds] },
-    type: { $ne: 'visitor' },
-  });
-  return found !== null;
+): Promise<boolean> => proved(scope.workspaceId, contactIds);
+
+/** Browsers that come together are looked up together. */
+const proved = gather(isProvedEach);
+
+async function isProvedEach(workspaceId: string, each: readonly (readonly string[])[]): Promise<boolean[]> {
+  const atMost = each.length * 4 + 50;
+  const found = await IdentityModel.find(
+    { workspaceId, contactId: { $in: each.flat() }, type: { $ne: 'visitor' } },
+    { contactId: 1 },
+  )
+    .lean()
+    .limit(each.length === 1 ? 1 : atMost);
+  // Somebody has very many: whose were not read is not known.
+  if (found.length === atMost) {
+    const alone = await Promise.all(each.map((one) => isProvedEach(workspaceId, [one])));
+    return alone.flat();
+  }
+  const known = new Set(found.map(({ contactId }) => contactId));
+  return each.map((contactIds) => contactIds.some((id) => known.has(id)));
 }

@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
+import { AppError } from '../../shared/errors.js';
+import { gather } from '../store/gather.js';
 import { newId } from '../store/id.js';
 import { transact } from '../timeline/store.js';
 import type { Scope } from '../workspaces/scope.js';
 import { createContact } from './create.js';
-import { contactRow, groupOf, groupUnder } from './group.js';
+import { contactRow, type Group, groupOf, groupsUnder } from './group.js';
 import { ContactModel, type ContactRow, IdentityModel, MergeModel } from './model.js';
-import { findIdentity } from './resolve.js';
 
 /** A browser's contact. The browser holds a secret; which contact it opens is decided here and nowhere else. */
 export interface Visitor {
@@ -46,28 +47,7 @@ export async function visitorContact(
   scope: Pick<Scope, 'workspaceId'>,
   visitorId: string,
 ): Promise<string | null> {
-  return (await openedBy(scope, visitorId))?.contact._id ?? null;
-}
-
-/** @returns the contact that the browser was made with, and the row of the one that it opens now */
-async function openedBy(
-  scope: Pick<Scope, 'workspaceId'>,
-  visitorId: string,
-): Promise<{ ownContactId: string; contact: ContactRow } | null> {
-  const identity = await findIdentity(scope, 'visitor', visitorId);
-  if (!identity) return null;
-  let contact = await contactRow(scope, identity.contactId);
-  // A tree has no circle; the bound is for a store that was damaged.
-  for (let step = 0; step < 50 && contact.parentId !== null && contact.parentMergeId !== null; step += 1) {
-    const byProof = await MergeModel.exists({
-      _id: contact.parentMergeId,
-      workspaceId: scope.workspaceId,
-      byProof: true,
-    });
-    if (!byProof) break;
-    contact = await contactRow(scope, contact.parentId);
-  }
-  return { ownContactId: identity.contactId, contact };
+  return (await reachOf(scope, visitorId))?.contactId ?? null;
 }
 
 /** All that a browser's secret reaches. */
@@ -84,20 +64,72 @@ export interface VisitorReach {
   blocked: boolean;
 }
 
-/** In few looks, and none twice: a deploy brings ten thousand browsers back at once. Null when it was signed out. */
+/**
+ * What a browser's secret reaches; null when it was signed out.
+ * @throws AppError `contact_not_found`
+ */
 export async function reachOf(
   scope: Pick<Scope, 'workspaceId'>,
   visitorId: string,
 ): Promise<VisitorReach | null> {
-  const opened = await openedBy(scope, visitorId);
-  if (!opened) return null;
-  const { ownContactId, contact } = opened;
-  const { members } = await groupUnder(scope, contact.headId);
+  for (let look = 0; look < 3; look += 1) {
+    const reach = await reaches(scope.workspaceId, visitorId);
+    if (reach !== 'moved') return reach;
+  }
+  throw new AppError('contact_not_found');
+}
+
+/** A deploy brings ten thousand browsers back at once: those that come together are looked up together. */
+const reaches = gather(reachOfEach);
+
+/** `moved` is one whose contact was merged between two looks. */
+async function reachOfEach(
+  workspaceId: string,
+  visitorIds: readonly string[],
+): Promise<(VisitorReach | null | 'moved')[]> {
+  const scope = { workspaceId };
+  const identities = await IdentityModel.find(
+    { workspaceId, type: 'visitor', value: { $in: [...visitorIds] } },
+    { value: 1, contactId: 1 },
+  )
+    .lean()
+    .limit(visitorIds.length);
+  const owns = new Map(identities.map(({ value, contactId }) => [value, contactId]));
+  const ownIds = [...new Set(owns.values())];
+  const contacts = await ContactModel.find({ workspaceId, _id: { $in: ownIds } }, { headId: 1 })
+    .lean()
+    .limit(ownIds.length);
+  const headOf = new Map(contacts.map(({ _id, headId }) => [_id, headId]));
+  const groups = await groupsUnder(scope, [...new Set(headOf.values())]);
+  const proved = await provedMerges(
+    scope,
+    [...groups.values()].flatMap(({ members }) => members),
+  );
+  return visitorIds.map((visitorId) => {
+    const ownContactId = owns.get(visitorId);
+    if (ownContactId === undefined) return null;
+    const group = groups.get(headOf.get(ownContactId) ?? '');
+    return (group && reachIn(group, ownContactId, proved)) ?? 'moved';
+  });
+}
+
+function reachIn(
+  { head, members }: Group,
+  ownContactId: string,
+  proved: ReadonlySet<string>,
+): VisitorReach | null {
+  const rows = new Map(members.map((member) => [member._id, member]));
+  let contact = rows.get(ownContactId);
+  if (!contact) return null;
+  // A tree has no circle; the bound is for a store that was damaged.
+  for (let step = 0; step < members.length && isProvedEdge(contact, proved); step += 1) {
+    contact = rows.get(contact.parentId ?? '') ?? contact;
+  }
   return {
     ownContactId,
     contactId: contact._id,
-    headId: contact.headId,
-    contactIds: await visibleAmong(scope, members, contact._id),
+    headId: head._id,
+    contactIds: visibleAmong(members, contact._id, proved),
     blocked: members.some((member) => member.blocked),
   };
 }
@@ -113,28 +145,38 @@ export async function visibleContacts(
   contactId: string,
 ): Promise<string[]> {
   const { members } = await groupOf(scope, contactId);
-  return visibleAmong(scope, members, contactId);
+  return visibleAmong(members, contactId, await provedMerges(scope, members));
 }
 
-async function visibleAmong(
+/** Which of the merges that hold these contacts together came of the customer's own proof. */
+async function provedMerges(
   scope: Pick<Scope, 'workspaceId'>,
   members: readonly ContactRow[],
-  contactId: string,
-): Promise<string[]> {
-  if (members.length === 1) return [contactId];
-  const edges = await MergeModel.find({
-    workspaceId: scope.workspaceId,
-    _id: { $in: members.flatMap((member) => member.parentMergeId ?? []) },
-    byProof: true,
-  })
+): Promise<ReadonlySet<string>> {
+  const mergeIds = [...new Set(members.flatMap(({ parentMergeId }) => parentMergeId ?? []))];
+  if (mergeIds.length === 0) return new Set();
+  const rows = await MergeModel.find(
+    { workspaceId: scope.workspaceId, _id: { $in: mergeIds }, byProof: true },
+    { _id: 1 },
+  )
     .lean()
-    .limit(members.length);
-  const proved = new Set(edges.map((edge) => edge._id));
+    .limit(mergeIds.length);
+  return new Set(rows.map(({ _id }) => _id));
+}
+
+const isProvedEdge = ({ parentId, parentMergeId }: ContactRow, proved: ReadonlySet<string>): boolean =>
+  parentId !== null && parentMergeId !== null && proved.has(parentMergeId);
+
+function visibleAmong(
+  members: readonly ContactRow[],
+  contactId: string,
+  proved: ReadonlySet<string>,
+): string[] {
   const visible = new Set([contactId]);
   for (let size = 0; size < visible.size; ) {
     size = visible.size;
-    for (const { _id, parentId, parentMergeId } of members) {
-      if (parentId && parentMergeId && visible.has(parentId) && proved.has(parentMergeId)) visible.add(_id);
+    for (const member of members) {
+      if (isProvedEdge(member, proved) && visible.has(member.parentId ?? '')) visible.add(member._id);
     }
   }
   return [...visible];

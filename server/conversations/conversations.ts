@@ -7,8 +7,6 @@ import type {
 } from '../../shared/api.js';
 import { AppError } from '../../shared/errors.js';
 import { limits } from '../../shared/limits.js';
-import type { VisitorConversation } from '../../shared/protocol.js';
-import { visibleContacts } from '../contacts/visitors.js';
 import { InboxModel } from '../inboxes/model.js';
 import { newId } from '../store/id.js';
 import { append, type DraftEvent } from '../timeline/append.js';
@@ -227,64 +225,6 @@ export async function conversationsOf(
     .sort({ lastAt: -1, _id: -1 })
     .limit(limit)
     .lean();
-}
-
-/** The chat conversations of a browser that may see these contacts', the latest first. */
-export async function visitorConversations(
-  scope: Pick<Scope, 'workspaceId'>,
-  contactIds: readonly string[],
-  inboxId?: string,
-): Promise<VisitorConversation[]> {
-  const { workspaceId } = scope;
-  const conversations = await ConversationModel.find({
-    workspaceId,
-    contactId: { $in: [...contactIds] },
-    channel: 'chat',
-    ...(inboxId !== undefined && { inboxId }),
-  })
-    .sort({ lastAt: -1, _id: -1 })
-    .limit(limits.conversationsOpenPerContact)
-    .lean();
-  if (conversations.length === 0) return [];
-  const ids = conversations.map((one) => one._id);
-  const marks = await ReadModel.find({ workspaceId, conversationId: { $in: ids } }).lean();
-  return conversations.map((one) => {
-    const own = marks.filter((mark) => mark.conversationId === one._id);
-    const contact = own.find((mark) => mark.readerType === 'contact');
-    const agents = own.filter((mark) => mark.readerType === 'agent').map((mark) => mark.seq);
-    return {
-      id: one._id,
-      status: one.status === 'open' ? 'open' : 'closed',
-      subject: one.subject,
-      head: one.visitorHead,
-      readSeq: contact?.seq ?? 0,
-      agentReadSeq: Math.max(0, ...agents),
-      unread: Math.max(0, one.outgoing - (contact?.counted ?? 0)),
-      lastAt: one.lastAt.toISOString(),
-    };
-  });
-}
-
-/**
- * The conversation, if this contact's own browser may see it. For one of somebody else's and for one that never was the
- * answer is the same.
- * @throws AppError `conversation_not_found`
- */
-export async function visitorConversation(
-  scope: Pick<Scope, 'workspaceId'>,
-  contactId: string,
-  conversationId: string,
-): Promise<ConversationRowDocument> {
-  const [row, visible] = await Promise.all([
-    ConversationModel.findOne({
-      _id: conversationId,
-      workspaceId: scope.workspaceId,
-      channel: 'chat',
-    }).lean(),
-    visibleContacts(scope, contactId),
-  ]);
-  if (!row || !visible.includes(row.contactId)) throw new AppError('conversation_not_found');
-  return row;
 }
 
 /** How far the customer has read, in any of their browsers. */

@@ -6,6 +6,7 @@ import { AppError } from '../../shared/errors.js';
 import type { Channel } from '../../shared/events/parts.js';
 import { limits } from '../../shared/limits.js';
 import { ConversationModel } from '../conversations/model.js';
+import { gather } from '../store/gather.js';
 import { newId } from '../store/id.js';
 import { publishNotice } from '../timeline/publish.js';
 import type { Scope } from '../workspaces/scope.js';
@@ -60,10 +61,16 @@ export async function getInbox(scope: Pick<Scope, 'workspaceId'>, inboxId: strin
  * @throws AppError `inbox_not_found`
  */
 export async function findPublicInbox(inboxId: string): Promise<InboxRow> {
-  const row = await InboxModel.findOne({ _id: inboxId }).lean();
+  const row = await publicInbox(inboxId, null);
   if (!row) throw new AppError('inbox_not_found');
   return row;
 }
+
+/** Whoever comes together to one inbox is answered by one look. */
+const publicInbox = gather(async (inboxId, askers: readonly null[]) => {
+  const row = await InboxModel.findOne({ _id: inboxId }).lean();
+  return askers.map(() => row);
+});
 
 /** All inboxes of the workspace, oldest first, perhaps of one channel. */
 export async function listInboxes(scope: Pick<Scope, 'workspaceId'>, channel?: Channel): Promise<InboxRow[]> {

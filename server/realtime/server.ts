@@ -53,6 +53,11 @@ export interface Realtime {
   close: () => Promise<void>;
 }
 
+/**
+ * How long a connection may be in no namespace. A deploy brings everybody back at once: whoever then waits for its turn
+ * is not sent away, only to come again and wait anew.
+ */
+const handshakeMs = 60_000;
 const staleLookMs = 3_000;
 /** Clients of a stopping process leave over this long at most; few need less. */
 const leaveOverMs = 3_000;
@@ -69,7 +74,7 @@ export function createRealtime(http: HttpServer, deps: RealtimeDeps): Realtime {
     transports: ['websocket'],
     serveClient: false,
     maxHttpBufferSize: limits.packetBytes,
-    connectTimeout: 10_000,
+    connectTimeout: handshakeMs,
     pingInterval: 20_000,
     pingTimeout: 20_000,
     perMessageDeflate: false,

@@ -4,7 +4,7 @@ import { parse } from '../../../shared/parse.js';
 import { VisitorHandshake } from '../../../shared/protocol.js';
 import { Id } from '../../../shared/text.js';
 import { networkOf } from '../../agents/throttle.js';
-import { visitorConversations } from '../../conversations/conversations.js';
+import { visitorConversations } from '../../conversations/visitor-conversations.js';
 import { openFile } from '../../files/files.js';
 import { sendFile } from '../../files/serve.js';
 import { putUpload } from '../../files/upload.js';

@@ -11,7 +11,7 @@ import { createVisitorOf, isProved, nameContact } from '../../contacts/known-vis
 import { proveIdentity } from '../../contacts/prove.js';
 import { resolveIdentity } from '../../contacts/resolve.js';
 import { createVisitor } from '../../contacts/visitors.js';
-import { visitorConversations } from '../../conversations/conversations.js';
+import { visitorConversations } from '../../conversations/visitor-conversations.js';
 import type { InboxRow } from '../../inboxes/model.js';
 import { systemScope } from '../../workspaces/scope.js';
 import { readIdentityToken, type StatedIdentity } from './identity-token.js';

@@ -9,10 +9,11 @@ import {
   createVisitor,
   forgetVisitor,
   isBlocked,
+  reachOf,
   visibleContacts,
   visitorContact,
 } from '../../../server/contacts/visitors.js';
-import { visitorConversations } from '../../../server/conversations/conversations.js';
+import { visitorConversations } from '../../../server/conversations/visitor-conversations.js';
 import { append } from '../../../server/timeline/append.js';
 import { readTimeline } from '../../../server/timeline/read.js';
 import { limits } from '../../../shared/limits.js';
@@ -167,6 +168,31 @@ describe('a proof', () => {
     expect(await visitorContact(scope, one.visitorId)).toBe(a);
     expect(await visitorContact(scope, two.visitorId)).toBe(a);
     expect((await visibleContacts(scope, a)).toSorted()).toEqual([one.contactId, two.contactId].toSorted());
+  });
+
+  it('is found the same by browsers that are looked up together', async () => {
+    const { scope, agent } = await aCompany();
+    const newcomer = () => createVisitor(scope);
+    const [alone, first, second] = [await newcomer(), await newcomer(), await newcomer()];
+    const [merged, blocked, gone] = [await newcomer(), await newcomer(), await newcomer()];
+    for (const { contactId } of [first, second]) {
+      await proveIdentity(scope, contactId, { type: 'external', value: 'user-1', proof: 'jwt' });
+    }
+    await mergeContacts(agent, alone.contactId, merged.contactId);
+    await changeContact(agent, blocked.contactId, { blocked: true });
+    await forgetVisitor(scope, gone.visitorId);
+    const all = [alone, first, second, merged, blocked, gone];
+    const one = [];
+    for (const { visitorId } of all) one.push(await reachOf(scope, visitorId));
+    expect(await Promise.all(all.map(({ visitorId }) => reachOf(scope, visitorId)))).toEqual(one);
+    expect(one.map((reach) => reach && [reach.contactIds.length, reach.blocked])).toEqual([
+      [1, false],
+      [2, false],
+      [2, false],
+      [1, false],
+      [1, true],
+      null,
+    ]);
   });
 
   it('joins the browser to the contact whose proved mail came first', async () => {

@@ -7,16 +7,20 @@ import {
   type ListQuery,
   listConversations,
   noteHandling,
-  visitorConversation,
-  visitorConversations,
 } from '../../../server/conversations/conversations.js';
 import { conversationDetail } from '../../../server/conversations/detail.js';
+import { ConversationModel } from '../../../server/conversations/model.js';
 import { markRead } from '../../../server/conversations/read-marks.js';
 import { sendAsAgent } from '../../../server/conversations/send.js';
+import {
+  visitorConversation,
+  visitorConversations,
+} from '../../../server/conversations/visitor-conversations.js';
 import { append } from '../../../server/timeline/append.js';
 import { onNotice } from '../../../server/timeline/publish.js';
 import { readConversation } from '../../../server/timeline/read.js';
 import { AppError } from '../../../shared/errors.js';
+import { limits } from '../../../shared/limits.js';
 import { aCompany, type Company, withStore } from '../store.js';
 import { aMessage, aNote, aReply, begunUnder } from '../timeline/drafts.js';
 
@@ -174,6 +178,52 @@ describe('a read mark', () => {
       contactReadSeq: 3,
       reply: { by: 'chat', online: true },
     });
+  });
+});
+
+describe('what a visitor sees', () => {
+  it('is the same when many are looked up together, also beside one with very many conversations', async () => {
+    const company = await aCompany();
+    const { scope, chat } = company;
+    const [one, two] = [await begin(company, 'a', minute(1)), await begin(company, 'b', minute(2))];
+    const begun = await append(
+      scope,
+      aMessage({ contactId: one.contactId, conversation: begunUnder('c', chat._id), occurredAt: minute(3) }),
+    );
+    await markRead(scope, { type: 'contact', id: one.contactId }, one.id, 1);
+    const ids = (list: { id: string }[]) => list.map(({ id }) => id);
+    const look = () =>
+      Promise.all(
+        [[one.contactId], [two.contactId], [one.contactId, two.contactId], []].map((contactIds) =>
+          visitorConversations(scope, contactIds, chat._id),
+        ),
+      );
+    const [ofOne = [], ofTwo = [], ofBoth = [], ofNobody] = await look();
+    expect(ids(ofOne)).toEqual([begun.event.conversationId, one.id]);
+    expect(ids(ofTwo)).toEqual([two.id]);
+    expect(ids(ofBoth)).toEqual([begun.event.conversationId, two.id, one.id]);
+    expect(ofNobody).toEqual([]);
+    expect(ofOne[1]).toMatchObject({ id: one.id, readSeq: 1, agentReadSeq: 0 });
+    expect(await visitorConversations(scope, [one.contactId], 'another')).toEqual([]);
+
+    const many = await createContact(scope, { given: { name: 'Many' } });
+    const row = await getConversation(scope, two.id);
+    await ConversationModel.insertMany(
+      Array.from({ length: 80 }, (_, n) => ({
+        ...row,
+        _id: `many-${n}`,
+        key: `many-${n}`,
+        contactId: many,
+        lastAt: minute(n),
+      })),
+    );
+    const [crowded = [], ...others] = await Promise.all([
+      visitorConversations(scope, [many], chat._id),
+      ...[[one.contactId], [two.contactId]].map((contactIds) => visitorConversations(scope, contactIds)),
+    ]);
+    expect(crowded).toHaveLength(limits.conversationsOpenPerContact);
+    expect(ids(crowded).slice(0, 2)).toEqual(['many-79', 'many-78']);
+    expect(others).toEqual([ofOne, ofTwo]);
   });
 });
 

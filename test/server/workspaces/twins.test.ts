@@ -19,9 +19,9 @@ import {
   getConversation,
   listConversations,
   noteHandling,
-  visitorConversation,
 } from '../../../server/conversations/conversations.js';
 import { markRead } from '../../../server/conversations/read-marks.js';
+import { visitorConversation } from '../../../server/conversations/visitor-conversations.js';
 import { enqueue, listDead } from '../../../server/jobs/queue.js';
 import { append, appendsSettled } from '../../../server/timeline/append.js';
 import { eraseEvents } from '../../../server/timeline/erase.js';
