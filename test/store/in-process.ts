@@ -19,18 +19,25 @@ export function openInProcess(now: () => Date) {
     },
     server: { name: 'test', startedAt: 0, credentials: false, connections: () => 1 },
   });
-  const connection: Connection = {
-    id: 1,
-    isAuthenticated: true,
-    appName: null,
-    exchange: null,
-    gone: new AbortController().signal,
-  };
+  /** A connection that is there until it is closed. */
+  function connect() {
+    const ended = new AbortController();
+    const connection: Connection = {
+      id: 1,
+      isAuthenticated: true,
+      appName: null,
+      exchange: null,
+      gone: ended.signal,
+    };
+    return { connection, close: () => ended.abort() };
+  }
+  const first = connect();
   return {
     database,
+    connect,
     sweep: () => dispatch.sweep(),
     /** A command's answer, whatever it is. */
-    async run(command: Document): Promise<Document> {
+    async run(command: Document, { connection } = first): Promise<Document> {
       const message = {
         requestId: 1,
         body: Buffer.from(serialize(command)),

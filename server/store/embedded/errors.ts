@@ -53,6 +53,11 @@ export const noSuchTransaction = (number: string) =>
     {},
     ['TransientTransactionError'],
   );
+/** To a statement whose transaction was ended while it ran. */
+export const transactionEnded = () =>
+  new StoreError(251, 'NoSuchTransaction', 'the transaction of this statement has been aborted', {}, [
+    'TransientTransactionError',
+  ]);
 export const cursorNotFound = (id: string) =>
   new StoreError(43, 'CursorNotFound', `cursor id ${id} not found`);
 

@@ -251,24 +251,22 @@ export function configureFailPoint(command: Doc, { failPoints }: Context): Answe
   return { ok: 1 };
 }
 
-export function endSessions(command: Doc, { sessions, cursors }: Context): Answer {
-  for (const key of sessions.end(command)) cursors.removeOf(key);
+export function endSessions(command: Doc, { sessions }: Context): Answer {
+  sessions.end(command);
   return { ok: 1 };
 }
 
 /** Ends the transactions of all sessions: what tests of drivers begin with. */
-export function killAllSessions(_command: Doc, { sessions, cursors }: Context): Answer {
-  for (const session of [...sessions.all()]) {
-    if (!session.open) continue;
-    cursors.removeOf(session.key, session.number);
-    sessions.endTransaction(session);
-    session.ended = 'aborted';
-  }
+export function killAllSessions(_command: Doc, { sessions }: Context): Answer {
+  sessions.abortAll();
   return { ok: 1 };
 }
 
 export function refreshSessions(command: Doc, { sessions }: Context): Answer {
-  for (const one of read.docs(command, read.nameOf(command))) sessions.of(new Map([['lsid', one]]));
+  for (const one of read.docs(command, read.nameOf(command))) {
+    const session = sessions.enter(one);
+    if (session) sessions.leave(session);
+  }
   return { ok: 1 };
 }
 

@@ -20,10 +20,10 @@ function sessionOf(command: Doc, context: Context) {
 
 export async function commitTransaction(command: Doc, context: Context): Promise<Answer> {
   read.allow(command, 'commitTransaction', commitFields);
-  const { database, sessions, cursors } = context;
+  const { database, sessions } = context;
   const session = sessionOf(command, context);
   const number = read.long(command, 'txnNumber');
-  const open = session.number === number ? session.open : null;
+  const open = sessions.takeOpen(session, number);
   if (!open) {
     const snapshot = database.snapshot();
     const note = sessions.noteOf(session, number, snapshot);
@@ -38,21 +38,21 @@ export async function commitTransaction(command: Doc, context: Context): Promise
         sessions.note(session, number, { committed: true });
       });
     else await database.write(() => sessions.note(session, number, { committed: true }));
+  } catch (error) {
+    sessions.doubt(session);
+    throw error;
   } finally {
-    cursors.removeOf(session.key, number);
-    sessions.endTransaction(session);
+    open.end();
   }
   return { ok: 1 };
 }
 
 export async function abortTransaction(command: Doc, context: Context): Promise<Answer> {
   read.allow(command, 'abortTransaction', commitFields);
-  const { sessions, cursors } = context;
+  const { sessions } = context;
   const session = sessionOf(command, context);
   const number = read.long(command, 'txnNumber');
   if (session.number !== number || !session.open) throw noSuchTransaction(String(number));
-  cursors.removeOf(session.key, number);
-  sessions.endTransaction(session);
-  session.ended = 'aborted';
+  sessions.abort(session);
   return { ok: 1 };
 }

@@ -120,7 +120,7 @@ export async function write(
   if (!context.isRetryable || !session || number === null)
     return database.write(() => work(writeView(context), { from: 0, to: length }));
   let interruption: Interruption | null = null;
-  const answer = await database.write(() => {
+  const commit = database.write(() => {
     const note = sessions.noteOf(session, number, null);
     const noted = note?.get('answer');
     if (noted instanceof Map) return Object.fromEntries(noted);
@@ -131,6 +131,10 @@ export async function write(
     const done = to > from ? work(writeView(context), { from, to }) : { ok: 1 };
     sessions.note(session, number, interruption?.stopAt === undefined ? { answer: done } : { upTo: to });
     return done;
+  });
+  const answer = await commit.catch((error: unknown) => {
+    sessions.doubt(session);
+    throw error;
   });
   const struck = interruption as Interruption | null;
   if (struck) throw struck.error;

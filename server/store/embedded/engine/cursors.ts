@@ -178,13 +178,13 @@ export function createCursors(database: Database) {
 
     /** Those of a transaction that is over, or of a session that ended. */
     removeOf(session: string, transaction?: bigint): void {
-      for (const one of [...cursors.values()])
+      for (const one of cursors.values())
         if (one.session === session && (transaction === undefined || one.transaction === transaction))
           this.remove(one.id);
     },
 
     sweep(): void {
-      for (const one of [...cursors.values()])
+      for (const one of cursors.values())
         if (!one.noTimeout && !one.isBusy && time() - one.usedAt > cursorLifeMs) this.remove(one.id);
     },
 

@@ -25,7 +25,9 @@ import { createCursors } from './cursors.js';
 import type { Database } from './database.js';
 import { createFailPoints, type Failure } from './failpoints.js';
 import { addLabels, answerOf } from './failure.js';
+import { createNotes } from './notes.js';
 import { createSessions, type Session } from './sessions.js';
+import { createSnapshots } from './snapshots.js';
 
 /** From a message to its answer: who may, in which session, through which handler. */
 
@@ -99,6 +101,9 @@ function table(credentials: Credentials | null): Record<string, Command> {
   };
 }
 
+/** No driver sends a write again that is so old. */
+const noteLifeMs = 60 * 60_000;
+
 export interface DispatchOptions {
   database: Database;
   server: ServerFacts;
@@ -111,8 +116,10 @@ export interface DispatchOptions {
 
 export function createDispatch({ database, server, credentials, isTest, onFailure }: DispatchOptions) {
   const commands = table(credentials);
-  const sessions = createSessions(database);
+  const notes = createNotes(database);
   const cursors = createCursors(database);
+  const sessions = createSessions(database, notes, cursors);
+  const snapshots = createSnapshots(database);
   const failPoints = isTest ? createFailPoints() : null;
 
   async function handle(message: Message, connection: Connection): Promise<Outcome> {
@@ -167,11 +174,31 @@ export function createDispatch({ database, server, credentials, isTest, onFailur
     if (!connection.isAuthenticated && !found.isOpen)
       throw new StoreError(13, 'Unauthorized', `Command ${name} requires authentication`);
     checkApi(command);
-    const session = found.isOpen ? null : sessions.of(command);
-    const base = { database, sessions, cursors, failPoints, connection, server };
-    const maxTime = key === 'getmore' ? undefined : read.optionalNumber(command, 'maxTimeMS');
+    const session = found.isOpen ? null : sessions.enter(command.get('lsid'));
+    if (!session) return runIn(null, name, found, command, connection);
+    if (command.has('autocommit')) sessions.carry(session, connection);
+    try {
+      return await runIn(session, name, found, command, connection);
+    } finally {
+      sessions.leave(session);
+    }
+  }
+
+  async function runIn(
+    session: Session | null,
+    name: string,
+    found: Command,
+    command: Doc,
+    connection: Connection,
+  ): Promise<Answer> {
+    const maxTime = found === commands.getmore ? undefined : read.optionalNumber(command, 'maxTimeMS');
     const plain: Context = {
-      ...base,
+      database,
+      sessions,
+      cursors,
+      failPoints,
+      connection,
+      server,
       session,
       transaction: null,
       number: null,
@@ -239,26 +266,22 @@ export function createDispatch({ database, server, credentials, isTest, onFailur
         'Only the first command in a transaction may specify a readConcern',
       );
     const transaction = sessions.transactionFor(command, session);
+    const abort = () => {
+      if (session.open === transaction) sessions.abort(session);
+    };
     try {
       const answer = await found.handler(command, { ...plain, transaction, number });
-      if (Array.isArray(answer.writeErrors) || isFailedBulk(answer)) abort(session, number);
+      if (Array.isArray(answer.writeErrors) || isFailedBulk(answer)) abort();
       return answer;
     } catch (error) {
       // An error inside a transaction ends it.
-      abort(session, number);
+      abort();
       throw error;
     }
   }
 
   const isFailedBulk = (answer: Answer): boolean =>
     answer.nErrors instanceof Int32 && answer.nErrors.value > 0;
-
-  function abort(session: Session, number: bigint): void {
-    if (session.number !== number) return;
-    cursors.removeOf(session.key, number);
-    sessions.endTransaction(session);
-    session.ended = 'aborted';
-  }
 
   /** `readConcern: snapshot` outside of transactions: reads at one time, as often as it is asked for. */
   function withSnapshot(found: Command, command: Doc, context: Context): Context {
@@ -283,7 +306,7 @@ export function createDispatch({ database, server, credentials, isTest, onFailur
       );
     if (!context.session) return context;
     const at = concern.get('atClusterTime');
-    return { ...context, at: sessions.snapshotAt(at instanceof Timestamp ? at : null) };
+    return { ...context, at: snapshots.at(at instanceof Timestamp ? at : null) };
   }
 
   async function finish(found: Command, command: Doc, context: Context): Promise<Answer> {
@@ -308,11 +331,14 @@ export function createDispatch({ database, server, credentials, isTest, onFailur
     /** Ends what nobody came back for. */
     async sweep(): Promise<void> {
       cursors.sweep();
-      await sessions.sweep();
+      sessions.sweep();
+      snapshots.sweep();
+      await notes.sweep(database.now().getTime() - noteLifeMs);
     },
     close(): void {
       cursors.close();
       sessions.close();
+      snapshots.close();
     },
   };
 }

@@ -1,17 +1,22 @@
-import { Binary, type Timestamp } from 'bson';
-import { decode } from '../bson/decode.js';
-import { encode, type Plain } from '../bson/encode.js';
-import type { Doc } from '../bson/types.js';
-import { read as readEntry, remove, type Snapshot, write } from '../disk/environment.js';
+import { Binary } from 'bson';
+import type { Plain } from '../bson/encode.js';
+import type { Doc, Value } from '../bson/types.js';
+import type { Snapshot } from '../disk/environment.js';
 import { noSuchTransaction, StoreError } from '../errors.js';
-import { toTimestamp } from './clock.js';
+import type { Connection } from '../server/connection.js';
 import * as read from './command.js';
+import type { Cursors } from './cursors.js';
 import type { Database } from './database.js';
+import type { Notes } from './notes.js';
 import { beginTransaction, type Claims, type OpenTransaction } from './transaction.js';
 
-/** Logical sessions: their open transaction, the snapshots they read at, and what is noted of their latest retryable write. */
+/**
+ * Logical sessions: their open transaction, and how far they have come. What a session holds beyond what is noted on disk
+ * is kept; of the others only the latest are, to spare the disk a look.
+ */
 
 export interface Session {
+  /** The bytes of its id, in hexadecimal. */
   readonly key: string;
   readonly id: Binary;
   /** Of its latest transaction or retryable write. */
@@ -19,113 +24,209 @@ export interface Session {
   open: OpenTransaction | null;
   /** The newest number that may be noted; null until somebody has looked. */
   noted: bigint | null;
-  /** How its transaction `number` ended. */
-  ended: 'aborted' | null;
   usedAt: number;
   /** Statements of one session run one after another. */
   busy: Promise<void>;
+  /** Its commands that have come and are not done. */
+  pending: number;
+  /** The connection by which the latest statement of the open transaction came. */
+  carrier: Connection | null;
+  /** Ends the open transaction, whose connection is closed, unless somebody comes back for it. */
+  grace: NodeJS.Timeout | null;
 }
 
 /** As MongoDB's `maxSessions`. */
 const mostSessions = 1_000_000;
+/** So many that hold nothing beyond the disk are remembered all the same. */
+const mostRested = 1_000;
 const sessionLifeMs = 30 * 60_000;
 const transactionLifeMs = 60_000;
-const snapshotLifeMs = 5 * 60_000;
-const mostSnapshots = 64;
+/** A driver that lost one connection goes on by another at once; nobody else will. */
+const graceMs = 1_000;
+
+/** The key of a session that an `lsid` names. @throws StoreError `InvalidOptions` for what cannot name one */
+function keyOf(lsid: Value | undefined): string | null {
+  const id = lsid instanceof Map ? lsid.get('id') : undefined;
+  if (!(id instanceof Binary)) return null;
+  if (id.position !== 16) throw new StoreError(72, 'InvalidOptions', 'a session id has 16 bytes');
+  return Buffer.from(id.buffer.buffer, id.buffer.byteOffset, 16).toString('hex');
+}
 
 export type Sessions = ReturnType<typeof createSessions>;
 
-export function createSessions(database: Database) {
-  const notes = database.environment.table('notes');
+export function createSessions(database: Database, notes: Notes, cursors: Cursors) {
+  /** Those with commands under way, and those that hold what the disk does not. */
   const sessions = new Map<string, Session>();
+  /** The latest of the others, the one used longest ago first. */
+  const rested = new Map<string, Session>();
+  /** Those with an open transaction. */
+  const opened = new Set<Session>();
   const claims: Claims = new Map();
-  /** Snapshots that were read at, by their time: any session may go on reading there. */
-  const snapshots = new Map<bigint, { snapshot: Snapshot; usedAt: number }>();
+  /** Connections whose end is waited for. */
+  const watched = new WeakSet<Connection>();
   const time = () => database.now().getTime();
 
-  function endTransaction(session: Session): void {
-    session.open?.end();
+  function stopGrace(session: Session): void {
+    if (session.grace) clearTimeout(session.grace);
+    session.grace = null;
+  }
+
+  /** No statement belongs to the open transaction any more. */
+  function takeOpen(session: Session): OpenTransaction | null {
+    const { open } = session;
+    if (!open) return null;
     session.open = null;
+    session.carrier = null;
+    stopGrace(session);
+    opened.delete(session);
+    cursors.removeOf(session.key, session.number);
+    return open;
+  }
+
+  /** Ends the open transaction, if there is one, with nothing of it written. */
+  const abort = (session: Session): void => takeOpen(session)?.end();
+
+  function abortAll(): void {
+    for (const session of opened) abort(session);
+  }
+
+  /** Nobody may be left to end the transaction: it does not hold up everybody else for the rest of its life. */
+  function startGrace(session: Session): void {
+    session.grace ??= setTimeout(() => abort(session), graceMs).unref();
+  }
+
+  function watch(connection: Connection): void {
+    if (watched.has(connection)) return;
+    watched.add(connection);
+    const abandon = () => {
+      for (const session of opened)
+        if (session.carrier === connection && session.pending === 0) startGrace(session);
+    };
+    connection.gone.addEventListener('abort', abandon, { once: true });
+  }
+
+  function find(key: string): Session {
+    const known = sessions.get(key);
+    if (known) return known;
+    if (sessions.size >= mostSessions)
+      throw new StoreError(
+        261,
+        'TooManyLogicalSessions',
+        `Unable to add session into the cache because the number of active sessions is too high: ${mostSessions}`,
+      );
+    const session = rested.get(key) ?? {
+      key,
+      id: new Binary(Uint8Array.from(Buffer.from(key, 'hex')), 4),
+      number: -1n,
+      noted: null,
+      open: null,
+      usedAt: 0,
+      busy: Promise.resolve(),
+      pending: 0,
+      carrier: null,
+      grace: null,
+    };
+    rested.delete(key);
+    sessions.set(key, session);
+    return session;
+  }
+
+  /** What is not under way and can be read from the disk again need not be kept. */
+  function rest(session: Session): void {
+    if (session.pending > 0 || session.open || session.number > (session.noted ?? -1n)) return;
+    if (!sessions.delete(session.key)) return;
+    rested.set(session.key, session);
+    if (rested.size > mostRested) rested.delete(rested.keys().next().value!);
   }
 
   function forget(session: Session): void {
-    endTransaction(session);
+    abort(session);
+    if (session.pending > 0) return;
     sessions.delete(session.key);
+    rested.delete(session.key);
   }
 
-  function dropSnapshot(at: bigint): void {
-    snapshots.get(at)?.snapshot.done();
-    snapshots.delete(at);
+  /** Whoever comes back after it was forgotten, or after a restart, is as far as its note says. */
+  function recall(session: Session): void {
+    if (session.noted !== null || session.number >= 0n) return;
+    const snapshot = database.snapshot();
+    try {
+      session.noted = notes.of(session.key, snapshot)?.number ?? -1n;
+      session.number = session.noted;
+    } finally {
+      snapshot.done();
+    }
   }
-
-  const noteKey = (session: Session) => Buffer.from(session.key, 'hex');
 
   return {
-    /** The session a command belongs to, made when it is new. */
-    of(command: Doc): Session | null {
-      const lsid = command.get('lsid');
-      const id = lsid instanceof Map ? lsid.get('id') : undefined;
-      if (!(id instanceof Binary)) return null;
-      const bytes = Buffer.from(id.buffer.subarray(0, id.position));
-      if (bytes.length !== 16) throw new StoreError(72, 'InvalidOptions', 'a session id has 16 bytes');
-      const key = bytes.toString('hex');
-      let session = sessions.get(key);
-      if (!session) {
-        if (sessions.size >= mostSessions)
-          throw new StoreError(
-            261,
-            'TooManyLogicalSessions',
-            `Unable to add session into the cache because the number of active sessions is too high: ${mostSessions}`,
-          );
-        session = {
-          key,
-          id,
-          number: -1n,
-          noted: null,
-          open: null,
-          ended: null,
-          usedAt: 0,
-          busy: Promise.resolve(),
-        };
-        sessions.set(key, session);
-      }
+    /** A command begins: the session that its `lsid` names, made when it is new. */
+    enter(lsid: Value | undefined): Session | null {
+      const key = keyOf(lsid);
+      if (key === null) return null;
+      const session = find(key);
       session.usedAt = time();
+      session.pending += 1;
       return session;
     },
 
-    all: (): Iterable<Session> => sessions.values(),
+    /** A statement of a transaction has come: it does not end for want of one. */
+    carry(session: Session, connection: Connection): void {
+      stopGrace(session);
+      session.carrier = connection;
+      watch(connection);
+    },
+
+    /** A command is done. */
+    leave(session: Session): void {
+      session.pending -= 1;
+      if (session.pending > 0) return;
+      if (!session.open) session.carrier = null;
+      else if (session.carrier?.gone.aborted) startGrace(session);
+      rest(session);
+    },
+
+    *all(): Generator<Session> {
+      yield* sessions.values();
+      yield* rested.values();
+    },
 
     /** The transaction a statement belongs to, begun with its first. */
     transactionFor(command: Doc, session: Session): OpenTransaction {
       const number = read.long(command, 'txnNumber');
+      recall(session);
+      if (number < session.number) throw tooOld(number, session);
       if (command.get('startTransaction') === true) {
-        if (number < session.number) throw tooOld(number, session);
-        if (number === session.number && (session.open || session.ended === 'aborted'))
+        if (number === session.number)
           throw new StoreError(
             117,
             'ConflictingOperationInProgress',
-            `Given transaction number ${number} does match an in-progress transaction`,
+            `Cannot start a transaction at given transaction number ${number}: it was given before`,
           );
-        endTransaction(session);
+        abort(session);
         session.number = number;
-        session.ended = null;
         session.open = beginTransaction(database, claims);
+        opened.add(session);
         return session.open;
       }
-      if (session.number > number) throw tooOld(number, session);
-      if (session.number !== number || !session.open) throw noSuchTransaction(String(number));
+      if (number > session.number || !session.open) throw noSuchTransaction(String(number));
       return session.open;
     },
 
-    endTransaction,
+    abort,
+
+    abortAll,
+
+    /** The open transaction of a number, for its commit: from now on nobody else ends it. */
+    takeOpen: (session: Session, number: bigint): OpenTransaction | null =>
+      session.number === number ? takeOpen(session) : null,
 
     /** A retryable write begins: a transaction that is open is over, and an older number is too late. */
     beginWrite(command: Doc, session: Session): void {
       const number = read.long(command, 'txnNumber');
+      recall(session);
       if (number < session.number) throw tooOld(number, session);
       if (number > session.number) {
-        endTransaction(session);
-        session.ended = null;
+        abort(session);
         session.number = number;
       }
     },
@@ -133,88 +234,44 @@ export function createSessions(database: Database) {
     /** What was noted under a session's number, in the commit that runs or as it is committed. */
     noteOf(session: Session, number: bigint, snapshot: Snapshot | null): Doc | null {
       if (session.noted !== null && session.noted < number) return null;
-      const bytes = readEntry(notes, noteKey(session), snapshot);
-      const note = bytes ? decode(Buffer.from(bytes)) : null;
-      session.noted = (note?.get('number') as bigint | undefined) ?? -1n;
-      return session.noted === number ? note : null;
+      const found = notes.of(session.key, snapshot);
+      session.noted = found?.number ?? -1n;
+      return session.noted === number ? found!.note : null;
     },
 
     /** Notes, with the effect itself in one commit, what a retry is to be answered. */
     note(session: Session, number: bigint, what: Plain): void {
-      // Of a commit that fails it says too much: then there is nothing to be found.
       session.noted = number;
-      write(notes, noteKey(session), encode({ number, at: database.now(), ...what }));
+      notes.write(session.key, number, what);
     },
 
-    /** @returns the keys of those that ended */
-    end(command: Doc): string[] {
-      const ended: string[] = [];
+    /** The commit that noted something may have failed: nobody knows any more what is noted. */
+    doubt(session: Session): void {
+      session.noted = null;
+    },
+
+    /** Ends the sessions that a command names, known or not, and what they have open. */
+    end(command: Doc): void {
       for (const one of read.docs(command, read.nameOf(command))) {
-        const id = one.get('id');
-        if (!(id instanceof Binary)) continue;
-        const session = sessions.get(Buffer.from(id.buffer.subarray(0, id.position)).toString('hex'));
-        if (!session) continue;
-        ended.push(session.key);
-        forget(session);
+        const key = keyOf(one);
+        if (key === null) continue;
+        cursors.removeOf(key);
+        const session = sessions.get(key) ?? rested.get(key);
+        if (session) forget(session);
       }
-      return ended;
     },
 
-    /** The snapshot to read at: the one of `at`, or one of now. */
-    snapshotAt(at: Timestamp | null): { snapshot: Snapshot; time: bigint } {
-      const wanted = BigInt.asUintN(64, (at ?? toTimestamp(database.oplog.durable())).toBigInt());
-      const held = snapshots.get(wanted);
-      if (held) {
-        held.usedAt = time();
-        return { snapshot: held.snapshot, time: wanted };
-      }
-      if (at)
-        throw new StoreError(
-          239,
-          'SnapshotTooOld',
-          'Read timestamp is older than the oldest available timestamp.',
-        );
-      if (snapshots.size >= mostSnapshots) dropSnapshot(snapshots.keys().next().value!);
-      const snapshot = database.snapshot();
-      snapshots.set(wanted, { snapshot, usedAt: time() });
-      return { snapshot, time: wanted };
-    },
-
-    /** Ends what nobody came back for, and forgets notes that no retry can ask for any more. */
-    async sweep(): Promise<void> {
+    /** Ends what nobody came back for. */
+    sweep(): void {
       const now = time();
-      for (const session of [...sessions.values()]) {
-        // However busy it is: what it holds, others wait for, and the file grows around its snapshot.
-        if (session.open && now - session.open.begunAt > transactionLifeMs) {
-          endTransaction(session);
-          session.ended = 'aborted';
-        }
-        if (now - session.usedAt > sessionLifeMs) forget(session);
-      }
-      for (const [at, { usedAt }] of [...snapshots]) if (now - usedAt > snapshotLifeMs) dropSnapshot(at);
-      const stale = staleNotes(now - 2 * sessionLifeMs);
-      if (stale.length > 0)
-        await database.write(() => {
-          for (const key of stale) remove(notes, key);
-        });
+      // However busy it is: what it holds, others wait for, and the file grows around its snapshot.
+      for (const session of opened) if (now - session.open!.begunAt > transactionLifeMs) abort(session);
+      for (const map of [sessions, rested])
+        for (const session of map.values()) if (now - session.usedAt > sessionLifeMs) forget(session);
     },
 
-    close(): void {
-      for (const session of [...sessions.values()]) forget(session);
-      for (const at of [...snapshots.keys()]) dropSnapshot(at);
-    },
+    close: abortAll,
   };
-
-  function staleNotes(before: number): Buffer[] {
-    const snapshot = database.snapshot();
-    try {
-      return [...notes.db.getRange({ limit: 10_000, transaction: snapshot.txn })]
-        .filter(({ value }) => (decode(Buffer.from(value)).get('at') as Date).getTime() < before)
-        .map(({ key }) => Buffer.from(key));
-    } finally {
-      snapshot.done();
-    }
-  }
 }
 
 const tooOld = (number: bigint, session: Session) =>

@@ -14,7 +14,7 @@ import {
   replaceRecord,
   takeRecord,
 } from '../disk/records.js';
-import { StoreError, snapshotUnavailable, writeConflict } from '../errors.js';
+import { StoreError, snapshotUnavailable, transactionEnded, writeConflict } from '../errors.js';
 import type { Change } from './changes.js';
 import { type Database, Undo } from './database.js';
 import { liveView, matcherOf, orderFound, type View } from './view.js';
@@ -82,6 +82,7 @@ export function beginTransaction(database: Database, claims: Claims): OpenTransa
   /** Who holds which unique key by what was written here. */
   const taken = new Map<string, Written>();
   const claimed: string[] = [];
+  let isOver = false;
   let heldBytes = 0;
   const base = liveView(database, { snapshot }, () => undefined);
   let nextNew = -1;
@@ -98,6 +99,7 @@ export function beginTransaction(database: Database, claims: Claims): OpenTransa
   const idOf = (doc: Doc): Value => doc.get('_id') ?? null;
 
   function claim(name: string): void {
+    if (isOver) throw transactionEnded();
     const holder = claims.get(name);
     if (holder === self) return;
     if (holder) throw writeConflict();
@@ -253,6 +255,7 @@ export function beginTransaction(database: Database, claims: Claims): OpenTransa
   };
 
   function end(): void {
+    isOver = true;
     for (const name of claimed) if (claims.get(name) === self) claims.delete(name);
     claimed.length = 0;
     snapshot.done();
