@@ -1,4 +1,5 @@
 import { rebuild as rebuildProjections } from '../timeline/rebuild.js';
+import { mongooseRemake } from '../timeline/remake-store.js';
 import { chosenWorkspace, workspaceOption } from './choose.js';
 import { type Command, exitCodes, textOption } from './command.js';
 import { withStore } from './store.js';
@@ -14,7 +15,7 @@ export const rebuild: Command = {
     return withStore(input, async () => {
       const isOne = textOption(input, 'workspace') !== undefined;
       const which = isOne ? { workspaceId: (await chosenWorkspace(input))._id } : 'all';
-      const done = await rebuildProjections(which, ({ conversations }) =>
+      const done = await rebuildProjections(mongooseRemake, which, ({ conversations }) =>
         input.out.progress(`${conversations} conversations`),
       );
       input.out.data(

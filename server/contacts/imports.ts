@@ -6,6 +6,7 @@ import { newId } from '../store/id.js';
 import { entombInside } from '../timeline/erase.js';
 import { EventModel, ImportModel, type ImportRow } from '../timeline/model.js';
 import { publishNotice } from '../timeline/publish.js';
+import { remakeTransaction } from '../timeline/remake-store.js';
 import { reprojectInside } from '../timeline/reproject.js';
 import { transact } from '../timeline/store.js';
 import { contentKinds } from '../timeline/visibility.js';
@@ -103,7 +104,10 @@ async function entombEvents(scope: Scope, importId: string): Promise<number> {
       )
         .limit(batchSize)
         .lean();
-      return { files: await entombInside(session, scope, events, 'undone'), found: events.length };
+      return {
+        files: await entombInside(remakeTransaction(session), events, 'undone'),
+        found: events.length,
+      };
     });
     await removeFiles(scope, files);
     count += found;
@@ -143,10 +147,10 @@ async function settleConversation(scope: Scope, conversationId: string, importId
     );
     if (!said && began) {
       const events = await EventModel.find(rest, null, { session }).limit(1_000).lean();
-      await entombInside(session, scope, events, 'undone');
+      await entombInside(remakeTransaction(session), events, 'undone');
     }
     const existed = await ConversationModel.exists({ _id: conversationId, workspaceId }).session(session);
-    const state = await reprojectInside(session, scope, conversationId);
+    const state = await reprojectInside(remakeTransaction(session), workspaceId, conversationId);
     return existed !== null && state === null;
   });
 }

@@ -5,7 +5,7 @@ import { ConversationModel } from '../conversations/model.js';
 import { EventModel, type StoredEvent } from '../timeline/model.js';
 import { toTimelineEvent } from '../timeline/present.js';
 import { publishNotice } from '../timeline/publish.js';
-import { timelineFilter } from '../timeline/read.js';
+import { timelineFilter } from '../timeline/sources.js';
 import { transactOnce } from '../timeline/store.js';
 import { contentKinds } from '../timeline/visibility.js';
 import type { Scope } from '../workspaces/scope.js';

@@ -8,9 +8,10 @@ import type {
 import { AppError } from '../../shared/errors.js';
 import { limits } from '../../shared/limits.js';
 import { InboxModel } from '../inboxes/model.js';
+import { beyond } from '../store/beyond.js';
 import { newId } from '../store/id.js';
 import { append, type DraftEvent } from '../timeline/append.js';
-import { beyond, decodePlace, encodePlace } from '../timeline/cursor.js';
+import { decodePlace, encodePlace } from '../timeline/cursor.js';
 import type { Scope } from '../workspaces/scope.js';
 import { ConversationModel, type ConversationRowDocument, ReadModel } from './model.js';
 import { toRows } from './rows.js';

@@ -1,10 +1,7 @@
-import type { ClientSession } from 'mongoose';
 import { eventKinds } from '../../shared/events/kinds.js';
-import { removeFiles } from '../files/files.js';
-import type { Scope } from '../workspaces/scope.js';
-import { EventModel, type StoredEvent } from './model.js';
+import type { StoredEvent } from './model.js';
+import type { RemakeStore, RemakeTransaction } from './remake.js';
 import { reprojectInside } from './reproject.js';
-import { transact } from './store.js';
 import { filesOf, tombstoneOf } from './tombstone.js';
 
 /** Erasure is the one exception to append-only: what an event said goes, its place stays. */
@@ -17,27 +14,20 @@ const batchSize = 200;
  * files that are returned.
  */
 export async function entombInside(
-  session: ClientSession,
-  scope: Pick<Scope, 'workspaceId'>,
+  transaction: Pick<RemakeTransaction, 'bury'>,
   events: readonly StoredEvent[],
   how: NonNullable<StoredEvent['erased']>,
 ): Promise<string[]> {
   if (events.length === 0) return [];
-  await EventModel.bulkWrite(
+  await transaction.bury(
     events.map((event) => ({
-      updateOne: {
-        filter: { _id: event._id, workspaceId: scope.workspaceId },
-        update: {
-          $set: {
-            body: tombstoneOf(event),
-            v: eventKinds[event.kind].v,
-            dedupeKey: `erased:${event._id}`,
-            erased: how,
-          },
-        },
-      },
+      _id: event._id,
+      workspaceId: event.workspaceId,
+      v: eventKinds[event.kind].v,
+      body: tombstoneOf(event),
+      dedupeKey: `erased:${event._id}`,
+      erased: how,
     })),
-    { session, ordered: true },
   );
   return events.flatMap(filesOf);
 }
@@ -47,24 +37,22 @@ export async function entombInside(
  * Doing it again changes nothing; ids of other workspaces are nobody's.
  * @returns how many were erased now
  */
-export async function eraseEvents(scope: Scope, eventIds: readonly string[]): Promise<number> {
+export async function eraseEvents(
+  store: RemakeStore,
+  workspaceId: string,
+  eventIds: readonly string[],
+): Promise<number> {
   let erased = 0;
   for (let at = 0; at < eventIds.length; at += batchSize) {
     const ids = eventIds.slice(at, at + batchSize);
-    const { files, count } = await transact(async (session) => {
-      const events = await EventModel.find(
-        { workspaceId: scope.workspaceId, _id: { $in: ids }, erased: { $exists: false } },
-        null,
-        { session },
-      )
-        .limit(batchSize)
-        .lean();
-      const held = await entombInside(session, scope, events, 'erased');
+    const { files, count } = await store.transact(async (inside) => {
+      const events = await inside.findUnerased(workspaceId, ids);
+      const held = await entombInside(inside, events, 'erased');
       const touched = new Set(events.flatMap((event) => event.conversationId ?? []));
-      for (const conversationId of touched) await reprojectInside(session, scope, conversationId);
+      for (const conversationId of touched) await reprojectInside(inside, workspaceId, conversationId);
       return { files: held, count: events.length };
     });
-    await removeFiles(scope, files);
+    await store.removeFiles(workspaceId, files);
     erased += count;
   }
   return erased;

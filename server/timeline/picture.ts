@@ -1,10 +1,8 @@
 import type { TimelinePicture } from '../../shared/api.js';
 import type { Channel } from '../../shared/events/parts.js';
 import { limits } from '../../shared/limits.js';
-import type { Scope } from '../workspaces/scope.js';
-import { EventModel } from './model.js';
 import { bodyOf } from './projection.js';
-import { timelineFilter } from './read.js';
+import type { Standing, TimelineSource, Which } from './timeline.js';
 import { contentKinds } from './visibility.js';
 
 /** Older years are looked for one by one, each by one step into the index. */
@@ -15,31 +13,33 @@ const oldestYears = 60;
  * between them, oldest first; counts are of the whole timeline.
  * @throws AppError `contact_not_found`
  */
-export async function readPicture(
-  scope: Pick<Scope, 'workspaceId'>,
+export async function timelinePicture(
+  source: TimelineSource,
+  workspaceId: string,
   contactId: string,
   range: { from: string; to: string },
 ): Promise<TimelinePicture> {
-  const filter = await timelineFilter(scope, contactId);
+  const standing = await source.standingOf(workspaceId, contactId);
+  const [from, to] = [new Date(range.from), new Date(range.to)];
   const [marks, counts, years] = await Promise.all([
-    readMarks(filter, new Date(range.from), new Date(range.to)),
-    readCounts(filter),
-    readYears(filter, new Date(range.from)),
+    readMarks(source, standing, from, to),
+    readCounts(source, standing),
+    readYears(source, standing, from),
   ]);
   return { from: range.from, to: range.to, marks, counts, years };
 }
 
-type Filter = Record<string, unknown>;
-const isContent = { kind: { $in: [...contentKinds] } };
+const content = { only: contentKinds };
+const said = { only: contentKinds.filter((kind) => kind !== 'note') };
 
-async function readMarks(filter: Filter, from: Date, to: Date): Promise<TimelinePicture['marks']> {
-  const found = await EventModel.find(
-    { $and: [filter, isContent, { channel: { $ne: null }, occurredAt: { $gte: from, $lte: to } }] },
-    { kind: 1, v: 1, channel: 1, direction: 1, occurredAt: 1, erased: 1, body: 1 },
-  )
-    .sort({ occurredAt: -1, _id: -1 })
-    .limit(limits.pictureMarks)
-    .lean();
+async function readMarks(
+  source: TimelineSource,
+  standing: Standing,
+  from: Date,
+  to: Date,
+): Promise<TimelinePicture['marks']> {
+  const which: Which = { kinds: content, channels: 'any', from, to };
+  const found = await source.eventsOn(standing, which, 'older', limits.pictureMarks);
   return found.reverse().map((event) => ({
     id: event._id,
     at: event.occurredAt.toISOString(),
@@ -49,32 +49,27 @@ async function readMarks(filter: Filter, from: Date, to: Date): Promise<Timeline
   }));
 }
 
-async function readCounts(filter: Filter): Promise<TimelinePicture['counts']> {
-  const count = (condition: Filter) => EventModel.countDocuments({ $and: [filter, condition] });
-  const said = (channel: Channel) =>
-    count({ channel, kind: { $in: [...contentKinds].filter((k) => k !== 'note') } });
+async function readCounts(source: TimelineSource, standing: Standing): Promise<TimelinePicture['counts']> {
+  const count = (which: Which) => source.countOn(standing, which);
   const [all, chat, email, phone, note, change] = await Promise.all([
-    count({ kind: { $ne: 'handling' } }),
-    said('chat'),
-    said('email'),
-    said('phone'),
-    count({ kind: 'note' }),
-    count({ kind: { $nin: [...contentKinds, 'handling'] } }),
+    count({ kinds: { but: ['handling'] } }),
+    count({ kinds: said, channels: ['chat'] }),
+    count({ kinds: said, channels: ['email'] }),
+    count({ kinds: said, channels: ['phone'] }),
+    count({ kinds: { only: ['note'] } }),
+    count({ kinds: { but: [...contentKinds, 'handling'] } }),
   ]);
   return { all, chat, email, phone, note, change };
 }
 
 /** The years in which something happened before `from`, the newest first. */
-async function readYears(filter: Filter, from: Date): Promise<number[]> {
+async function readYears(source: TimelineSource, standing: Standing, from: Date): Promise<number[]> {
   const years: number[] = [];
   let before = from;
   while (years.length < oldestYears) {
-    const newest = await EventModel.findOne(
-      { $and: [filter, isContent, { occurredAt: { $lt: before } }] },
-      { occurredAt: 1 },
-    )
-      .sort({ occurredAt: -1, _id: -1 })
-      .lean();
+    // No id is less than the empty one: this is strictly before the moment.
+    const past = { place: { at: before, id: '' }, direction: 'older' as const };
+    const [newest] = await source.eventsOn(standing, { kinds: content, beyond: past }, 'older', 1);
     if (!newest) break;
     const year = newest.occurredAt.getUTCFullYear();
     years.push(year);

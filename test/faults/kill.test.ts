@@ -8,6 +8,7 @@ import { openStore } from '../../server/store/connect.js';
 import { EventModel } from '../../server/timeline/model.js';
 import { readConversation } from '../../server/timeline/read.js';
 import { rebuild } from '../../server/timeline/rebuild.js';
+import { mongooseRemake } from '../../server/timeline/remake-store.js';
 import { systemScope } from '../../server/workspaces/scope.js';
 import type { EventPage } from '../../shared/events/timeline.js';
 import { protocolNumber, type VisitorSession } from '../../shared/protocol.js';
@@ -229,7 +230,7 @@ describe('kill -9 in the middle of 2,000 concurrent sends', () => {
       const perConversation = 2 + (rounds * sends) / browsers;
       expect(before.conversations.map(({ head }) => head)).toEqual(Array(browsers).fill(perConversation));
       expect(await EventModel.countDocuments({ kind: 'message' })).toBe(browsers + rounds * sends);
-      await rebuild('all');
+      await rebuild(mongooseRemake, 'all');
       expect(await read()).toEqual(before);
     } finally {
       await store.close();

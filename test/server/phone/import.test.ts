@@ -14,6 +14,7 @@ import { EventModel } from '../../../server/timeline/model.js';
 import { bodyOf } from '../../../server/timeline/projection.js';
 import { readTimeline } from '../../../server/timeline/read.js';
 import { rebuild } from '../../../server/timeline/rebuild.js';
+import { mongooseRemake } from '../../../server/timeline/remake-store.js';
 import { addFirstInboxes } from '../../../server/workspaces/first.js';
 import { type Scope, systemScope } from '../../../server/workspaces/scope.js';
 import { addWorkspace } from '../../../server/workspaces/workspaces.js';
@@ -230,7 +231,7 @@ describe('importing calls', () => {
     await take(line(old, '4', 1));
     expect(await stateOf(old)).toMatchObject({ status: 'open', waitingSince: expect.any(Date), incoming: 3 });
     const before = await ConversationModel.find({ workspaceId }).sort({ _id: 1 }).lean();
-    await rebuild(scope);
+    await rebuild(mongooseRemake, scope);
     expect(await ConversationModel.find({ workspaceId }).sort({ _id: 1 }).lean()).toEqual(before);
   });
 

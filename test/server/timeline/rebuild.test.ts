@@ -7,6 +7,7 @@ import { append } from '../../../server/timeline/append.js';
 import { eraseEvents } from '../../../server/timeline/erase.js';
 import { readConversation } from '../../../server/timeline/read.js';
 import { rebuild } from '../../../server/timeline/rebuild.js';
+import { mongooseRemake } from '../../../server/timeline/remake-store.js';
 import { WorkspaceModel } from '../../../server/workspaces/model.js';
 import { aCompany, withStore } from '../store.js';
 import { aMessage, aNote, aReply, begunUnder } from './drafts.js';
@@ -66,7 +67,7 @@ describe('rebuild', () => {
     await ReadModel.updateMany({ workspaceId }, { $set: { counted: 0 } });
     await WorkspaceModel.updateOne({ _id: workspaceId }, { $set: { conversationCount: 0 } });
     const progress: number[] = [];
-    const done = await rebuild(scope, ({ conversations }) => progress.push(conversations));
+    const done = await rebuild(mongooseRemake, scope, ({ conversations }) => progress.push(conversations));
     expect(done).toEqual({ conversations: 4, removed: 1 });
     expect(progress.at(-1)).toBe(4);
     expect(await projections(workspaceId)).toEqual(live);
@@ -75,7 +76,7 @@ describe('rebuild', () => {
   it('changes nothing where nothing is wrong, and nothing of another workspace', async () => {
     const [one, two] = [await aBusyCompany(), await aBusyCompany()];
     const before = [await projections(one.scope.workspaceId), await projections(two.scope.workspaceId)];
-    await rebuild(one.scope);
+    await rebuild(mongooseRemake, one.scope);
     expect([await projections(one.scope.workspaceId), await projections(two.scope.workspaceId)]).toEqual(
       before,
     );
@@ -89,8 +90,8 @@ describe('an erasure', () => {
     const draft = aMessage({ contactId, conversation: begunUnder('k', chat._id), text: 'canary-4711' });
     const { event } = await append(scope, draft);
     const conversationId = event.conversationId ?? '';
-    expect(await eraseEvents(scope, [event.id, 'nobody'])).toBe(1);
-    expect(await eraseEvents(scope, [event.id])).toBe(0);
+    expect(await eraseEvents(mongooseRemake, scope.workspaceId, [event.id, 'nobody'])).toBe(1);
+    expect(await eraseEvents(mongooseRemake, scope.workspaceId, [event.id])).toBe(0);
     const page = await readConversation(scope, { conversationId, after: 0 }, 'visitor');
     expect(page.events[1]).toMatchObject({
       id: event.id,
@@ -102,6 +103,6 @@ describe('an erasure', () => {
     const other = await aCompany();
     const again = await append(scope, draft);
     expect(again.isFirst).toBe(true);
-    expect(await eraseEvents(other.scope, [again.event.id])).toBe(0);
+    expect(await eraseEvents(mongooseRemake, other.scope.workspaceId, [again.event.id])).toBe(0);
   });
 });

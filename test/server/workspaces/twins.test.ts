@@ -25,9 +25,9 @@ import { visitorConversation } from '../../../server/conversations/visitor-conve
 import { enqueue, listDead } from '../../../server/jobs/queue.js';
 import { append, appendsSettled } from '../../../server/timeline/append.js';
 import { eraseEvents } from '../../../server/timeline/erase.js';
-import { readPicture } from '../../../server/timeline/picture.js';
-import { readConversation, readTimeline } from '../../../server/timeline/read.js';
+import { readConversation, readPicture, readTimeline } from '../../../server/timeline/read.js';
 import { rebuild } from '../../../server/timeline/rebuild.js';
+import { mongooseRemake } from '../../../server/timeline/remake-store.js';
 import { aCompany, type Company, dumpOf, withStore } from '../store.js';
 import { aMessage, aNote, aReply, begunUnder } from '../timeline/drafts.js';
 
@@ -157,7 +157,7 @@ async function attempt(mine: Lived, theirs: Lived): Promise<[string, string][]> 
       }
     }),
   );
-  expect(await eraseEvents(scope, [eventId])).toBe(0);
+  expect(await eraseEvents(mongooseRemake, scope.workspaceId, [eventId])).toBe(0);
   expect(await visitorContact(scope, visitor.visitorId)).toBeNull();
   await forgetVisitor(scope, visitor.visitorId);
   return outcomes;
@@ -175,8 +175,8 @@ async function liveOn(mine: Lived): Promise<void> {
   await unmerge(agent, mine.mergeId);
   await proveIdentity(scope, visitor.contactId, { type: 'email', value: 'ann@example.com', proof: 'jwt' });
   await dismissSuggestion(scope, ann, mine.caller);
-  await eraseEvents(scope, [mine.eventId]);
+  await eraseEvents(mongooseRemake, scope.workspaceId, [mine.eventId]);
   await undoImport(scope, mine.importId);
   await forgetVisitor(scope, visitor.visitorId);
-  await rebuild(scope);
+  await rebuild(mongooseRemake, scope);
 }
