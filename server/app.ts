@@ -17,6 +17,7 @@ import { productVersion } from './http/version.js';
 import { bullQueue } from './jobs/bull.js';
 import { jobFigures } from './jobs/figures.js';
 import { startJobs } from './jobs/queue.js';
+import { mongooseJobs } from './jobs/store.js';
 import { log } from './log.js';
 import { lookAt } from './observe/metrics.js';
 import { observe } from './observe/observe.js';
@@ -25,7 +26,7 @@ import { followEvents } from './realtime/follow.js';
 import { createRealtime } from './realtime/server.js';
 import { openRedis } from './redis.js';
 import { createStopping } from './stopping.js';
-import { followStoreClock } from './store/clock.js';
+import { followStoreClock, storeNow } from './store/clock.js';
 import { openStore } from './store/connect.js';
 import { ensureIndexes } from './store/indexes.js';
 import { appendsSettled, appendsWaiting } from './timeline/append.js';
@@ -94,7 +95,7 @@ export async function startApp(given: Config): Promise<App> {
       occupied: realtime.occupied,
       appendsWaiting,
       storePing,
-      jobs: jobFigures,
+      jobs: () => jobFigures(mongooseJobs, storeNow()),
     });
     stopping.closes(async () => stopLooking());
     const follower = followEvents({

@@ -1,7 +1,8 @@
 import * as v from 'valibot';
 import { limits } from '../../shared/limits.js';
 import { Id } from '../../shared/text.js';
-import { type DefinedJob, defineJob, enqueue } from '../jobs/queue.js';
+import { type DefinedJob, defineJob } from '../jobs/define.js';
+import { enqueue } from '../jobs/queue.js';
 import { WorkspaceModel } from '../workspaces/model.js';
 import type { Scope } from '../workspaces/scope.js';
 import { addressOf, type LinkDeps } from './links.js';

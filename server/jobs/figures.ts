@@ -1,5 +1,5 @@
-import { JobModel, type JobRow } from './model.js';
-import { systemJobPorts } from './system.js';
+import type { JobRow } from './model.js';
+import type { JobShelf } from './ports.js';
 
 export interface JobFigures {
   waiting: number;
@@ -13,16 +13,13 @@ export interface JobFigures {
 const countedAtMost = 10_000;
 
 /** How the queue stands, over all workspaces: numbers alone, for whoever runs the installation. */
-export async function jobFigures(now: Date = systemJobPorts.now()): Promise<JobFigures> {
-  const count = (state: JobRow['state']) => JobModel.countDocuments({ state }).limit(countedAtMost);
-  const [waiting, running, dead, oldest] = await Promise.all([
+export async function jobFigures(store: JobShelf, now: Date): Promise<JobFigures> {
+  const count = (state: JobRow['state']) => store.countIn(state, countedAtMost);
+  const [waiting, running, dead, since] = await Promise.all([
     count('waiting'),
     count('running'),
     count('dead'),
-    JobModel.findOne({ state: 'waiting', dueAt: { $lte: now } }, { dueAt: 1 })
-      .sort({ dueAt: 1 })
-      .lean(),
+    store.longestDue(now),
   ]);
-  const oldestDueSeconds = oldest ? (now.getTime() - oldest.dueAt.getTime()) / 1_000 : 0;
-  return { waiting, running, dead, oldestDueSeconds };
+  return { waiting, running, dead, oldestDueSeconds: since ? (now.getTime() - since.getTime()) / 1_000 : 0 };
 }

@@ -1,12 +1,19 @@
 import mongoose from 'mongoose';
 import { JobModel, type JobRow } from './model.js';
-import type { DueJob, JobStore } from './ports.js';
+import type { DueJob, JobShelf, JobStore } from './ports.js';
 
 const duplicateKeyCode = 11_000;
 
 /** The mongoose side of the runner's port. The runner serves every workspace: a job's own says whose data it may touch. */
-export const mongooseJobs: JobStore = {
-  async insert(row) {
+export const mongooseJobs: JobStore & JobShelf = {
+  async insert(row, session) {
+    if (session) {
+      // A duplicate would end the caller's transaction with all that it writes: it is looked for first.
+      const same = { workspaceId: row.workspaceId, name: row.name, key: row.key };
+      if (await JobModel.exists(same).session(session)) return false;
+      await JobModel.create([row], { session });
+      return true;
+    }
     try {
       await JobModel.create([row]);
       return true;
@@ -83,7 +90,41 @@ export const mongooseJobs: JobStore = {
           };
     return isWritten(await JobModel.updateOne(held(job), { $set: set }));
   },
+
+  async countIn(state, atMost) {
+    return JobModel.countDocuments({ state }).limit(atMost);
+  },
+
+  async longestDue(now) {
+    const found = await JobModel.findOne({ state: 'waiting', dueAt: { $lte: now } }, { dueAt: 1 })
+      .sort({ dueAt: 1 })
+      .lean();
+    return found?.dueAt ?? null;
+  },
+
+  async dead(workspaceId, limit) {
+    const fields = { name: 1, key: 1, attempts: 1, error: 1, finishedAt: 1 } as const;
+    return JobModel.find({ workspaceId, state: 'dead' }, fields).sort({ dueAt: -1 }).limit(limit).lean();
+  },
+
+  async revive(workspaceId, jobId, at) {
+    return JobModel.findOneAndUpdate({ _id: jobId, workspaceId, state: 'dead' }, afresh(at), {
+      returnDocument: 'after',
+    }).lean();
+  },
+
+  async reviveAll(workspaceId, at) {
+    return (await JobModel.updateMany({ workspaceId, state: 'dead' }, afresh(at))).modifiedCount;
+  },
+
+  async forgetDone(before) {
+    await JobModel.deleteMany({ state: 'done', dueAt: { $lt: before } });
+  },
 };
+
+const afresh = (dueAt: Date) => ({
+  $set: { state: 'waiting' as const, dueAt, attempts: 0, error: null, finishedAt: null },
+});
 
 /** The job as long as this attempt holds it: the fence grows with each, so an old holder finds nothing. */
 const held = (job: JobRow) => ({

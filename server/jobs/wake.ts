@@ -1,13 +1,25 @@
 import type { DueJob } from './ports.js';
 
-/** The runner of this process is told at once of what was written. A hint: rows wait in the store anyway. */
-const sleepers = new Set<(written: readonly DueJob[]) => void>();
+type Sleeper = (written: readonly DueJob[]) => void;
 
-export function onWake(listener: (written: readonly DueJob[]) => void): () => void {
-  sleepers.add(listener);
-  return () => sleepers.delete(listener);
+/** A process's runner is told at once of what was written there. A hint: rows wait in the store anyway. */
+export interface Wake {
+  onWake(listener: Sleeper): () => void;
+  wakeJobs(written: readonly DueJob[]): void;
 }
 
-export function wakeJobs(written: readonly DueJob[]): void {
-  for (const listener of sleepers) listener(written);
+export function createWake(): Wake {
+  const sleepers = new Set<Sleeper>();
+  return {
+    onWake(listener) {
+      sleepers.add(listener);
+      return () => sleepers.delete(listener);
+    },
+    wakeJobs(written) {
+      for (const listener of sleepers) listener(written);
+    },
+  };
 }
+
+/** This process's own. */
+export const { onWake, wakeJobs } = createWake();

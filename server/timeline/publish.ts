@@ -42,19 +42,76 @@ export type Notice =
   | { type: 'signed-out'; workspaceId: string; contactId: string; visitorId: string };
 
 type Listener<T> = (told: T) => void;
-const events = new Set<Listener<Published>>();
-const notices = new Set<Listener<Notice>>();
 
-/** Listens to new events, in the order of their commits in this process. Returns what ends it. */
-export function onPublished(listener: Listener<Published>): () => void {
-  events.add(listener);
-  return () => events.delete(listener);
+/** Takes to the other processes what this one said first. It must not throw, and nobody waits for it. */
+export interface Relay {
+  placed(placed: readonly PlacedEvent[]): void;
+  notice(notice: Notice): void;
 }
 
-/** Listens to facts that are no events. Returns what ends it. */
-export function onNotice(listener: Listener<Notice>): () => void {
-  notices.add(listener);
-  return () => notices.delete(listener);
+/** One a process: who listens here, who relays, and what was told. */
+export interface Publication {
+  /** Listens to new events, in the order of their commits in this process. Returns what ends it. */
+  onPublished(listener: Listener<Published>): () => void;
+  /** Listens to facts that are no events. Returns what ends it. */
+  onNotice(listener: Listener<Notice>): () => void;
+  /** Begins to relay. Returns what ends it. */
+  relayTo(relay: Relay): () => void;
+  /** Tells of a fact that came about here: this process, and through the relay the others. */
+  publishNotice(notice: Notice): void;
+  /** Tells this process of a fact that another one said, or that the store showed. */
+  hearNotice(notice: Notice): void;
+  /** Tells of events that were written here: this process, and through the relay the others. */
+  publishOnce(placed: readonly PlacedEvent[]): void;
+  /** Tells this process, once, of events that another one said, or that the store showed. */
+  hearPlaced(placed: readonly PlacedEvent[]): void;
+  wasTold(eventId: string): boolean;
+}
+
+const mostTold = 20_000;
+
+export function createPublication(): Publication {
+  const events = new Set<Listener<Published>>();
+  const notices = new Set<Listener<Notice>>();
+  const relays = new Set<Relay>();
+  /** Ids of the latest events that were told here, oldest first: what the change stream brings again is known by them. */
+  const told = new Set<string>();
+
+  function hearPlaced(placed: readonly PlacedEvent[]): void {
+    for (const { event, state } of placed) {
+      if (told.has(event._id)) continue;
+      told.add(event._id);
+      tell(events, publishedOf(event, state));
+    }
+    for (const id of told) {
+      if (told.size <= mostTold) break;
+      told.delete(id);
+    }
+  }
+
+  return {
+    onPublished: (listener) => joined(events, listener),
+    onNotice: (listener) => joined(notices, listener),
+    relayTo: (relay) => joined(relays, relay),
+    publishNotice(notice) {
+      tell(notices, notice);
+      for (const relay of relays) relay.notice(notice);
+    },
+    hearNotice: (notice) => tell(notices, notice),
+    publishOnce(placed) {
+      // A busy process may hear of its own event from the change stream first.
+      hearPlaced(placed);
+      for (const relay of relays) relay.placed(placed);
+    },
+    hearPlaced,
+    wasTold: (eventId) => told.has(eventId),
+  };
+}
+
+/** Adds one. Returns what takes it away again. */
+function joined<T>(members: Set<T>, member: T): () => void {
+  members.add(member);
+  return () => members.delete(member);
 }
 
 /** Never throws: what a listener fails at is its own loss, and is shown as a warning of the process. */
@@ -68,59 +125,9 @@ function tell<T>(listeners: ReadonlySet<Listener<T>>, told: T): void {
   }
 }
 
-/** Takes to the other processes what this one said first. It must not throw, and nobody waits for it. */
-export interface Relay {
-  placed(placed: readonly PlacedEvent[]): void;
-  notice(notice: Notice): void;
-}
-const relays = new Set<Relay>();
-
-/** Begins to relay. Returns what ends it. */
-export function relayTo(relay: Relay): () => void {
-  relays.add(relay);
-  return () => relays.delete(relay);
-}
-
-/** Tells of a fact that came about here: this process, and through the relay the others. */
-export function publishNotice(notice: Notice): void {
-  tell(notices, notice);
-  for (const relay of relays) relay.notice(notice);
-}
-
-/** Tells this process of a fact that another one said, or that the store showed. */
-export function hearNotice(notice: Notice): void {
-  tell(notices, notice);
-}
-
-/** Ids of the latest events that were told here, oldest first: what the change stream brings again is known by them. */
-const told = new Set<string>();
-const mostTold = 20_000;
-
-export const wasTold = (eventId: string): boolean => told.has(eventId);
-
-/** Tells of events that are durable, whose senders were answered. */
-export function publishPlaced(placed: readonly PlacedEvent[]): void {
-  for (const { event, state } of placed) {
-    told.add(event._id);
-    tell(events, publishedOf(event, state));
-  }
-  for (const id of told) {
-    if (told.size <= mostTold) break;
-    told.delete(id);
-  }
-}
-
-/** Tells of events that were written here: this process, and through the relay the others. */
-export function publishOnce(placed: readonly PlacedEvent[]): void {
-  // A busy process may hear of its own event from the change stream first.
-  hearPlaced(placed);
-  for (const relay of relays) relay.placed(placed);
-}
-
-/** Tells this process, once, of events that another one said, or that the store showed. */
-export function hearPlaced(placed: readonly PlacedEvent[]): void {
-  publishPlaced(placed.filter(({ event }) => !wasTold(event._id)));
-}
+/** This process's own. */
+export const { onPublished, onNotice, relayTo, publishNotice, hearNotice, publishOnce, hearPlaced, wasTold } =
+  createPublication();
 
 function publishedOf(event: PlacedEvent['event'], conversation: ConversationState | null): Published {
   const visibleToVisitor = conversation !== null && isVisibleToVisitor(event.kind);

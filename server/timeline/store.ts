@@ -4,6 +4,7 @@ import { ContactModel, type ContactRow } from '../contacts/model.js';
 import { companyKey, nameWords } from '../contacts/names.js';
 import { ConversationModel } from '../conversations/model.js';
 import { JobModel, type JobRow } from '../jobs/model.js';
+import { newJob } from '../jobs/row.js';
 import { newId } from '../store/id.js';
 import { inTransaction } from '../store/transaction.js';
 import { WorkspaceModel } from '../workspaces/model.js';
@@ -125,22 +126,7 @@ export function timelineTransaction(session: ClientSession): TimelineTransaction
     },
 
     async insertJobs(jobs, now) {
-      const list = jobs.map(
-        (job): JobRow => ({
-          ...job,
-          _id: newId(),
-          state: 'waiting',
-          dueAt: now,
-          attempts: 0,
-          holder: null,
-          heldUntil: null,
-          fence: 0,
-          progress: 0,
-          error: null,
-          createdAt: now,
-          finishedAt: null,
-        }),
-      );
+      const list = jobs.map((job) => newJob({ ...job, _id: newId() }, now));
       await rows<JobRow>(JobModel).insertMany(list, { session, ordered: true });
     },
 

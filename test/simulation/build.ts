@@ -26,6 +26,7 @@ export async function buildCampaign(
     format: 'esm',
     packages: 'external',
     sourcemap: 'inline',
+    treeShaking: false,
     logLevel: 'silent',
     metafile: true,
     outfile: program,

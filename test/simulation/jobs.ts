@@ -1,6 +1,10 @@
-import type { DueQueue, JobPorts, JobStore } from '../../server/jobs/ports.js';
-import type { JobKind, startRunner } from '../../server/jobs/runner.js';
+import * as v from 'valibot';
+import { defineJob } from '../../server/jobs/define.js';
+import type { StartOptions } from '../../server/jobs/desk.js';
+import type { DueQueue, JobPorts, JobShelf, JobStore, LeaseStore } from '../../server/jobs/ports.js';
+import type { JobKind } from '../../server/jobs/runner.js';
 import { AppError } from '../../shared/errors.js';
+import { reached } from './reached.js';
 import type { SimServer } from './server.js';
 import type { World } from './world.js';
 
@@ -10,7 +14,7 @@ export const backoffMs = 5_000;
 export const backoffMaxMs = 12_000;
 
 /** The way of one process to the jobs: it takes time, can fail before the store was reached, and after. */
-export function simJobs(world: World, server: SimServer): JobStore {
+export function simJobs(world: World, server: SimServer): JobStore & JobShelf {
   const { jobs, oracle } = world;
   async function carry<T>(name: string, work: () => Promise<T>): Promise<T> {
     await server.step(name);
@@ -23,7 +27,7 @@ export function simJobs(world: World, server: SimServer): JobStore {
     return result;
   }
   return {
-    insert: (row) => carry('job.insert', () => jobs.insert(row)),
+    ...reached(jobs, (name, work) => carry(`job.${name}`, work)),
     claim: (names, holder, now, heldUntil) =>
       carry('job.claim', async () => {
         const row = await jobs.claim(names, holder, now, heldUntil);
@@ -36,7 +40,6 @@ export function simJobs(world: World, server: SimServer): JobStore {
         if (row) oracle.claimed(row, server);
         return row;
       }),
-    due: (names, now, before, limit) => carry('job.due', () => jobs.due(names, now, before, limit)),
     async renew(job, heldUntil) {
       const isOurs = await carry('job.renew', () => jobs.renew(job, heldUntil));
       // Known to its holder when the answer has come: it may be late, or get lost.
@@ -53,12 +56,18 @@ export function simJobs(world: World, server: SimServer): JobStore {
   };
 }
 
+export const simLeases = (world: World, server: SimServer): LeaseStore =>
+  reached(world.leases, async (name, work) => {
+    await server.step(`lease.${name}`);
+    return work();
+  });
+
 /** One process's way to the queue, which loses all it holds, tells twice, and goes away with the mail server. */
 export function simQueue(
   world: World,
   server: SimServer,
   random: () => number,
-): Pick<Parameters<typeof startRunner>[0], 'queue'> {
+): Pick<StartOptions, 'queue' | 'sweepMs'> {
   const { queue, kernel, schedule } = world;
   if (!queue) return {};
   const own = queue.open();
@@ -77,7 +86,7 @@ export function simQueue(
     },
     close: () => own.close(),
   };
-  return { queue: { due, lead: async () => random() < 0.7, sweepMs: 3_000 } };
+  return { queue: due, sweepMs: 3_000 };
 }
 
 export const jobPorts = (world: World, server: SimServer, random: () => number): JobPorts => ({
@@ -96,15 +105,12 @@ export const jobPorts = (world: World, server: SimServer, random: () => number):
 export function jobKinds(world: World, server: SimServer, random: () => number): JobKind[] {
   const { kernel, oracle } = world;
   return [
-    {
-      name: 'email.send',
-      attempts,
-      backoffMs,
-      backoffMaxMs,
-      async run(payload, context) {
+    defineJob(
+      'email.send',
+      v.strictObject({ eventId: v.string(), clientId: v.string() }),
+      async ({ eventId }, context) => {
         oracle.begins(context, server);
         try {
-          const eventId = (payload as { eventId: string }).eventId;
           const keys = ['sent', 'failed'].map((state) => `email-delivery:${eventId}:${state}`);
           for (const key of keys) if (await server.findEvent(key)) return;
           const event = [...world.store.events.values()].find((one) => one._id === eventId);
@@ -147,6 +153,7 @@ export function jobKinds(world: World, server: SimServer, random: () => number):
           oracle.ends(context, server);
         }
       },
-    },
+      { attempts, backoffMs, backoffMaxMs },
+    ),
   ];
 }

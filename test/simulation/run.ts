@@ -1,7 +1,7 @@
 import { createClient } from './client.js';
 import { breakLink } from './network.js';
 import type { Operation, Schedule } from './schedule.js';
-import { bootServer, crashServer, listen, restartServer } from './server.js';
+import { bootServer, crashServer, restartServer } from './server.js';
 import { createWorld, type World, workspaceId } from './world.js';
 
 export interface Outcome {
@@ -23,36 +23,31 @@ const lookEveryMs = 5_000;
 export async function play(schedule: Schedule, options: { traces?: boolean } = {}): Promise<Outcome> {
   const world = createWorld(schedule, options.traces ? [] : null);
   const { kernel, oracle } = world;
-  const stopListening = listen();
   const isOver = () => oracle.violations.length > 0;
-  try {
-    for (let at = 0; at < schedule.servers; at += 1) bootServer(world, at);
-    for (let at = 0; at < schedule.visitors; at += 1) {
-      const isTab = schedule.twoTabs && at > 0 && at === schedule.visitors - 1;
-      const contact = isTab ? 0 : at;
-      addContact(world, `contact-${contact}`);
-      world.clients.push(createClient(world, 'visitor', at, contact));
+  for (let at = 0; at < schedule.servers; at += 1) bootServer(world, at);
+  for (let at = 0; at < schedule.visitors; at += 1) {
+    const isTab = schedule.twoTabs && at > 0 && at === schedule.visitors - 1;
+    const contact = isTab ? 0 : at;
+    addContact(world, `contact-${contact}`);
+    world.clients.push(createClient(world, 'visitor', at, contact));
+  }
+  for (let at = 0; at < schedule.agents; at += 1)
+    world.clients.push(createClient(world, 'agent', at, 100 + at));
+  world.clients[0]?.write('text', true);
+  await kernel.run(200, isOver);
+  for (const operation of schedule.operations) {
+    await kernel.run(kernel.now + operation.waitMs, isOver);
+    if (isOver()) break;
+    perform(world, operation);
+  }
+  await kernel.run(kernel.now + 2_000, isOver);
+  if (!isOver()) {
+    heal(world);
+    const end = kernel.now + healWithinMs;
+    while (kernel.now < end && !isOver() && oracle.unfinished() !== null) {
+      await kernel.run(kernel.now + lookEveryMs, isOver);
     }
-    for (let at = 0; at < schedule.agents; at += 1)
-      world.clients.push(createClient(world, 'agent', at, 100 + at));
-    world.clients[0]?.write('text', true);
-    await kernel.run(200, isOver);
-    for (const operation of schedule.operations) {
-      await kernel.run(kernel.now + operation.waitMs, isOver);
-      if (isOver()) break;
-      perform(world, operation);
-    }
-    await kernel.run(kernel.now + 2_000, isOver);
-    if (!isOver()) {
-      heal(world);
-      const end = kernel.now + healWithinMs;
-      while (kernel.now < end && !isOver() && oracle.unfinished() !== null) {
-        await kernel.run(kernel.now + lookEveryMs, isOver);
-      }
-      if (!isOver()) oracle.final();
-    }
-  } finally {
-    stopListening();
+    if (!isOver()) oracle.final();
   }
   return {
     violations: oracle.violations,

@@ -1,17 +1,19 @@
-import { type Runner, startRunner } from '../../server/jobs/runner.js';
-import { type DraftEvent, prepare } from '../../server/timeline/draft.js';
-import { dueJobs } from '../../server/timeline/jobs.js';
+import { type JobDesk, openJobDesk } from '../../server/jobs/desk.js';
+import type { Runner } from '../../server/jobs/runner.js';
+import { createWake } from '../../server/jobs/wake.js';
+import { type AppendedEvent, type Door, openDoor } from '../../server/timeline/door.js';
+import type { DraftEvent } from '../../server/timeline/draft.js';
 import type { StoredEvent } from '../../server/timeline/model.js';
 import { readPage } from '../../server/timeline/page.js';
 import type { PlacedEvent } from '../../server/timeline/place.js';
 import { DuplicateKey } from '../../server/timeline/ports.js';
-import { audienceOf, forAudience, toTimelineEvent } from '../../server/timeline/present.js';
-import { onPublished, type Published, publishPlaced } from '../../server/timeline/publish.js';
-import { createWriter, type Writer } from '../../server/timeline/writer.js';
+import { forAudience } from '../../server/timeline/present.js';
+import { createPublication, type Publication, type Published } from '../../server/timeline/publish.js';
 import { AppError, type ErrorReply, replyFor } from '../../shared/errors.js';
 import type { EventPage, TimelineEvent } from '../../shared/events/timeline.js';
-import { Conflict } from '../server/timeline/memory-store.js';
-import { jobKinds, jobPorts, simJobs, simQueue } from './jobs.js';
+import type { MemoryConnection } from '../server/timeline/memory-store.js';
+import { Conflict } from '../server/timeline/memory-transaction.js';
+import { jobKinds, jobPorts, simJobs, simLeases, simQueue } from './jobs.js';
 import { type Owner, owner } from './kernel.js';
 import type { Link } from './network.js';
 import type { Operation } from './schedule.js';
@@ -27,11 +29,15 @@ export type Answer = { ok: true; event?: TimelineEvent; page?: EventPage } | { o
 
 type StepFault = Extract<Operation, { type: 'step' }>;
 
-/** One process: the shipped writer, pages, publication and runner, and the little that ties them to connections. */
+/** One process: the shipped door, pages, publication and jobs, and the little that ties them to connections. */
 export interface SimServer {
   owner: Owner;
   index: number;
-  writer: Writer;
+  /** Its way to the store. */
+  store: MemoryConnection;
+  door: Door;
+  publication: Publication;
+  desk: JobDesk;
   runner: Runner;
   links: Set<Link>;
   skewMs: number;
@@ -42,7 +48,7 @@ export interface SimServer {
   now(): Date;
   accept(link: Link): void;
   ask(link: Link, ask: Ask): Promise<Answer>;
-  append(draft: DraftEvent): Promise<StoredEvent>;
+  append(draft: DraftEvent): Promise<AppendedEvent>;
   /** One step towards the store and back: takes its time, and may meet a fault. */
   step(name: string): Promise<void>;
   findEvent(dedupeKey: string): Promise<StoredEvent | undefined>;
@@ -95,6 +101,8 @@ export function bootServer(world: World, index: number): SimServer {
     committed: (written) => committed(world, written),
   });
 
+  const publication = createPublication();
+  const wake = createWake();
   const server: SimServer = {
     owner: me,
     index,
@@ -104,7 +112,8 @@ export function bootServer(world: World, index: number): SimServer {
     troubledAt: -1,
     now: () => new Date(epoch + kernel.now + server.skewMs),
     step,
-    writer: createWriter({
+    store,
+    door: openDoor({
       store,
       ports: {
         now: () => server.now(),
@@ -113,13 +122,17 @@ export function bootServer(world: World, index: number): SimServer {
       },
       batch: 3,
       queue: 4,
-      onWritten: (placed) => publish(world, server, placed),
+      publish: publication.publishOnce,
+      wakeJobs: wake.wakeJobs,
     }),
-    runner: { wake: () => {}, stop: async () => {} },
+    publication,
+    // Both are set right below.
+    desk: undefined as unknown as JobDesk,
+    runner: undefined as unknown as Runner,
     async append(draft) {
-      const { event } = await server.writer.add(prepare(workspaceId, draft));
-      world.oracle.answered(event.dedupeKey);
-      return event;
+      const appended = await server.door.append(workspaceId, draft);
+      world.oracle.answered(draft.dedupeKey);
+      return appended;
     },
     async findEvent(dedupeKey) {
       await step('findEvent');
@@ -164,10 +177,10 @@ export function bootServer(world: World, index: number): SimServer {
       );
       return { ok: true, page };
     }
-    const event = await server.append(
+    const { event } = await server.append(
       ask.name === 'send' ? await draftOf(client, ask) : await statusDraft(client, ask),
     );
-    return { ok: true, event: toTimelineEvent(event, audienceOf(event)) };
+    return { ok: true, event };
   }
 
   const conversationOf = async (id: string) => {
@@ -234,11 +247,16 @@ export function bootServer(world: World, index: number): SimServer {
     };
   }
 
+  publication.onPublished((published) => {
+    world.oracle.published(published.event.id);
+    tell(server, published);
+  });
+  publication.relayTo({ placed: (placed) => relay(world, server, placed), notice: () => {} });
   world.servers[index] = server;
-  server.runner = startRunner({
-    store: simJobs(world, server),
-    ports: jobPorts(world, server, random),
-    kinds: jobKinds(world, server, random),
+  const ports = jobPorts(world, server, random);
+  server.desk = openJobDesk({ store: simJobs(world, server), leases: simLeases(world, server), ports, wake });
+  server.runner = server.desk.startJobs(jobKinds(world, server, random), {
+    report: ports.report,
     concurrency: 2,
     holdMs: 30_000,
     pollMs: 5_000,
@@ -262,36 +280,19 @@ const letterOf = (clientId: string, text: string) => ({
   clientId,
 });
 
-/** Whose publication it is that the shipped module tells of just now. */
-let publisher: { world: World; server: SimServer } | null = null;
-
-function publish(world: World, server: SimServer, placed: readonly PlacedEvent[]): void {
-  publisher = { world, server };
-  try {
-    publishPlaced(placed);
-  } finally {
-    publisher = null;
-  }
-  const jobs = dueJobs(placed.map(({ event }) => event));
-  if (jobs.length > 0) server.runner.wake(jobs);
-}
-
-/** Takes what is published to sockets, here and through the bus to the other processes. @returns how to stop */
-export const listen = (): (() => void) =>
-  onPublished((published) => {
-    if (!publisher) return;
-    const { world, server } = publisher;
-    world.oracle.published(published.event.id);
-    tell(server, published);
-    for (const other of world.servers) {
-      if (!other || other === server || world.strikes(world.schedule.loss, 'hint lost on the bus')) continue;
-      const copies = world.strikes(world.schedule.double, 'hint doubled on the bus') ? 2 : 1;
-      const random = world.kernel.random(`bus@${world.kernel.now}:${published.event.id}`);
-      for (let copy = 0; copy < copies; copy += 1) {
-        world.kernel.after(other.owner, random() * world.schedule.latencyMs, () => tell(other, published));
-      }
+/** Through the bus to the other processes, which hear of it late, twice or never. */
+function relay(world: World, server: SimServer, placed: readonly PlacedEvent[]): void {
+  for (const other of world.servers) {
+    if (!other || other === server || world.strikes(world.schedule.loss, 'hint lost on the bus')) continue;
+    const copies = world.strikes(world.schedule.double, 'hint doubled on the bus') ? 2 : 1;
+    const random = world.kernel.random(`bus@${world.kernel.now}:${placed[0]?.event._id}`);
+    for (let copy = 0; copy < copies; copy += 1) {
+      world.kernel.after(other.owner, random() * world.schedule.latencyMs, () =>
+        other.publication.hearPlaced(placed),
+      );
     }
-  });
+  }
+}
 
 /** As server/realtime/fan-out.ts does it. */
 function tell({ links }: SimServer, { event, conversation, previous, visibleToVisitor }: Published): void {
@@ -329,7 +330,7 @@ export function restartServer(world: World, index: number): void {
   world.hit('server restart');
   world.note(server.owner.name, 'stops');
   for (const link of server.links) link.close('the server stops');
-  const isDone = Promise.all([server.runner.stop(2_000), server.writer.idle()]);
+  const isDone = Promise.all([server.runner.stop(2_000), server.door.idle()]);
   isDone.then(
     () => crashServer(world, index, 100),
     () => {},

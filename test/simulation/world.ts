@@ -1,5 +1,6 @@
-import type { JobRow } from '../../server/jobs/model.js';
-import { memoryJobs, memoryQueue } from '../server/jobs/memory-jobs.js';
+import type { LeaseStore } from '../../server/jobs/ports.js';
+import { newJob } from '../../server/jobs/row.js';
+import { memoryJobs, memoryLeases, memoryQueue } from '../server/jobs/memory-jobs.js';
 import { type MemoryStore, memoryStore, type Written } from '../server/timeline/memory-store.js';
 import type { SimClient } from './client.js';
 import { createKernel, type Kernel, type Owner, owner } from './kernel.js';
@@ -18,6 +19,7 @@ export interface World {
   outside: Owner;
   store: MemoryStore;
   jobs: ReturnType<typeof memoryJobs>;
+  leases: LeaseStore;
   /** What tells servers of due jobs, in every fourth run; null: they look into the store. */
   queue: ReturnType<typeof memoryQueue> | null;
   clients: SimClient[];
@@ -52,6 +54,7 @@ export function createWorld(schedule: Schedule, trace: string[] | null): World {
     outside: owner('outside'),
     store: memoryStore(),
     jobs: memoryJobs(),
+    leases: memoryLeases(),
     queue: null,
     clients: [],
     servers: [],
@@ -88,21 +91,7 @@ export function createWorld(schedule: Schedule, trace: string[] | null): World {
 export function committed(world: World, written: Written): void {
   for (const job of written.jobs) {
     const _id = world.newId();
-    const row: JobRow = {
-      ...job,
-      _id,
-      state: 'waiting',
-      dueAt: written.now,
-      attempts: 0,
-      holder: null,
-      heldUntil: null,
-      fence: 0,
-      progress: 0,
-      error: null,
-      createdAt: written.now,
-      finishedAt: null,
-    };
-    world.jobs.rows.set(_id, row);
+    world.jobs.rows.set(_id, newJob({ ...job, _id }, written.now));
   }
   world.oracle.committed(written);
 }

@@ -4,7 +4,7 @@ import * as v from 'valibot';
 import type { EmailDeliveryBody } from '../../../shared/events/email.js';
 import { Id } from '../../../shared/text.js';
 import { openFile } from '../../files/files.js';
-import { type DefinedJob, defineJob } from '../../jobs/queue.js';
+import { type DefinedJob, defineJob } from '../../jobs/define.js';
 import { storeNow } from '../../store/clock.js';
 import { append } from '../../timeline/append.js';
 import { EventModel, type StoredEvent } from '../../timeline/model.js';

@@ -1,8 +1,9 @@
 import * as v from 'valibot';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { bullQueue } from '../../../server/jobs/bull.js';
+import { defineJob } from '../../../server/jobs/define.js';
 import { JobModel } from '../../../server/jobs/model.js';
-import { defineJob, enqueue, listDead, retryDead, startJobs } from '../../../server/jobs/queue.js';
+import { enqueue, listDead, retryDead, startJobs } from '../../../server/jobs/queue.js';
 import { openRedis, type RedisLink } from '../../../server/redis.js';
 import { AppError } from '../../../shared/errors.js';
 import { type RedisProcess, startRedis } from '../../faults/cluster.js';

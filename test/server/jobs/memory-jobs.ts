@@ -1,75 +1,149 @@
+import type { ClientSession } from 'mongoose';
 import type { JobRow } from '../../../server/jobs/model.js';
-import type { DueQueue, JobPorts, JobProblem, JobStore } from '../../../server/jobs/ports.js';
+import type {
+  DueQueue,
+  JobPorts,
+  JobProblem,
+  JobShelf,
+  JobStore,
+  Lease,
+  LeaseStore,
+} from '../../../server/jobs/ports.js';
 
-/** The runner's store in memory. */
-export function memoryJobs(): JobStore & { rows: Map<string, JobRow> } {
+/** The jobs' ports in memory. Held to the mongoose sides by store.contract.test.ts. */
+export interface MemoryJobs extends JobStore, JobShelf {
+  rows: Map<string, JobRow>;
+  /** What is inserted with its session stands when `work` resolves, or not at all. */
+  transact(work: (session: ClientSession) => Promise<void>): Promise<void>;
+}
+
+export function memoryJobs(): MemoryJobs {
   const rows = new Map<string, JobRow>();
-  const change = (job: JobRow, set: (row: JobRow) => void): boolean => {
+  const pending = new Map<object, JobRow[]>();
+  const isSame = (a: Pick<JobRow, 'workspaceId' | 'name' | 'key'>) => (b: JobRow) =>
+    a.workspaceId === b.workspaceId && a.name === b.name && a.key === b.key;
+  const change = (job: JobRow, set: Partial<JobRow>): boolean => {
     const row = rows.get(job._id);
     if (row?.state !== 'running' || row.fence !== job.fence) return false;
-    set(row);
+    Object.assign(row, set);
     return true;
   };
+  const isLeft = (row: JobRow, now: Date): boolean =>
+    row.state === 'running' && row.heldUntil !== null && row.heldUntil <= now;
   const isDue = (row: JobRow, now: Date): boolean =>
-    row.state === 'waiting' ? row.dueAt <= now : row.state === 'running' && (row.heldUntil ?? now) <= now;
+    row.state === 'waiting' ? row.dueAt <= now : isLeft(row, now);
   const take = (row: JobRow, holder: string, heldUntil: Date): JobRow => {
-    Object.assign(row, { state: 'running', holder, heldUntil });
-    row.attempts += 1;
-    row.fence += 1;
+    const { attempts, fence } = row;
+    Object.assign(row, { state: 'running', holder, heldUntil, attempts: attempts + 1, fence: fence + 1 });
     return { ...row };
   };
+  /** The longest due first. */
+  const those = (is: (row: JobRow) => boolean): JobRow[] =>
+    [...rows.values()].filter(is).toSorted((a, b) => a.dueAt.getTime() - b.dueAt.getTime());
+  const revive = (row: JobRow, dueAt: Date): JobRow =>
+    Object.assign(row, { state: 'waiting', dueAt, attempts: 0, error: null, finishedAt: null });
+
   return {
     rows,
-    async insert(row) {
-      const same = [...rows.values()].some(
-        (one) => one.workspaceId === row.workspaceId && one.name === row.name && one.key === row.key,
-      );
-      if (same) return false;
-      rows.set(row._id, { ...row });
+    async insert(row, session) {
+      const inside = session && pending.get(session);
+      if ([...rows.values(), ...(inside ?? [])].some(isSame(row))) return false;
+      if (inside) inside.push({ ...row });
+      else rows.set(row._id, { ...row });
       return true;
     },
+    async transact(work) {
+      const session = {} as ClientSession;
+      const inside: JobRow[] = [];
+      pending.set(session, inside);
+      await work(session).finally(() => pending.delete(session));
+      for (const row of inside) rows.set(row._id, row);
+    },
     async claim(names, holder, now, heldUntil) {
-      const due = [...rows.values()]
-        .filter((row) => names.includes(row.name))
-        .filter((row) => isDue(row, now))
-        .toSorted((a, b) => a.dueAt.getTime() - b.dueAt.getTime())[0];
+      const known = ({ name }: JobRow): boolean => names.includes(name);
+      const [waiting] = those((row) => known(row) && row.state === 'waiting' && isDue(row, now));
+      const [left] = those((row) => known(row) && isLeft(row, now));
+      const due = waiting ?? left;
       return due ? take(due, holder, heldUntil) : null;
     },
-    async claimOne({ workspaceId, name, key }, holder, now, heldUntil) {
-      const row = [...rows.values()].find(
-        (one) => one.workspaceId === workspaceId && one.name === name && one.key === key,
-      );
-      if (!row || !isDue(row, now)) return null;
-      return take(row, holder, heldUntil);
+    async claimOne(job, holder, now, heldUntil) {
+      const row = [...rows.values()].find(isSame(job));
+      return row && isDue(row, now) ? take(row, holder, heldUntil) : null;
     },
     async due(names, now, before, limit) {
-      const known = [...rows.values()].filter((row) => names.includes(row.name));
-      return known
-        .filter((row) => (row.state === 'waiting' ? row.dueAt <= before : isDue(row, now)))
-        .toSorted((a, b) => a.dueAt.getTime() - b.dueAt.getTime())
-        .slice(0, limit)
-        .map((row) => ({ ...row }));
+      const known = ({ name }: JobRow): boolean => names.includes(name);
+      const waiting = those((row) => known(row) && row.state === 'waiting' && row.dueAt <= before);
+      const left = those((row) => known(row) && isLeft(row, now));
+      return [...waiting.slice(0, limit), ...left.slice(0, limit)].map(
+        ({ workspaceId, name, key, dueAt, attempts }) => ({ workspaceId, name, key, dueAt, attempts }),
+      );
     },
-    async renew(job, heldUntil) {
-      return change(job, (row) => {
-        row.heldUntil = heldUntil;
-      });
-    },
+    renew: async (job, heldUntil) => change(job, { heldUntil }),
     async settle(job, settlement) {
-      return change(job, (row) => {
-        if ('progress' in settlement) row.progress = settlement.progress;
-        else if (settlement.state === 'waiting') {
-          Object.assign(row, {
-            state: 'waiting',
-            dueAt: settlement.dueAt,
-            error: settlement.error,
-            holder: null,
-          });
-        } else {
-          Object.assign(row, { state: settlement.state, finishedAt: settlement.at, holder: null });
-          if (settlement.state === 'dead') row.error = settlement.error;
-        }
-      });
+      if ('progress' in settlement) return change(job, { progress: settlement.progress });
+      const released = { holder: null, heldUntil: null, state: settlement.state };
+      if (settlement.state === 'waiting') {
+        const { dueAt, error } = settlement;
+        return change(job, { ...released, dueAt, error });
+      }
+      const finished = { ...released, finishedAt: settlement.at };
+      if (settlement.state === 'dead') return change(job, { ...finished, error: settlement.error });
+      return change(job, { ...finished, error: null, progress: 1 });
+    },
+    countIn: async (state, atMost) => Math.min(atMost, those((row) => row.state === state).length),
+    longestDue: async (now) => those((row) => row.state === 'waiting' && row.dueAt <= now)[0]?.dueAt ?? null,
+    async dead(workspaceId, limit) {
+      const found = those((row) => row.workspaceId === workspaceId && row.state === 'dead');
+      return found
+        .toReversed()
+        .slice(0, limit)
+        .map(({ _id, name, key, attempts, error, finishedAt }) => ({
+          _id,
+          name,
+          key,
+          attempts,
+          error,
+          finishedAt,
+        }));
+    },
+    async revive(workspaceId, jobId, at) {
+      const row = rows.get(jobId);
+      if (row?.workspaceId !== workspaceId || row.state !== 'dead') return null;
+      return { ...revive(row, at) };
+    },
+    async reviveAll(workspaceId, at) {
+      const found = those((row) => row.workspaceId === workspaceId && row.state === 'dead');
+      for (const row of found) revive(row, at);
+      return found.length;
+    },
+    async forgetDone(before) {
+      for (const { _id } of those((row) => row.state === 'done' && row.dueAt < before)) rows.delete(_id);
+    },
+  };
+}
+
+export function memoryLeases(): LeaseStore {
+  const rows = new Map<string, { holder: string; until: Date; fence: number }>();
+  const held = ({ name, holder, fence }: Lease) => {
+    const row = rows.get(name);
+    return row?.holder === holder && row.fence === fence ? row : undefined;
+  };
+  return {
+    async take(name, holder, now, until) {
+      const row = rows.get(name);
+      if (row && row.holder !== holder && row.until > now) return null;
+      const fence = (row?.fence ?? 0) + 1;
+      rows.set(name, { holder, until, fence });
+      return { name, holder, fence };
+    },
+    async renew(lease, until) {
+      const row = held(lease);
+      if (row) row.until = until;
+      return row !== undefined;
+    },
+    async release(lease) {
+      const row = held(lease);
+      if (row) row.until = new Date(0);
     },
   };
 }

@@ -1,9 +1,9 @@
 import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
-import { releaseLease, renewLease, takeLease } from '../../../server/jobs/leases.js';
+import { defineJob } from '../../../server/jobs/define.js';
 import { JobModel } from '../../../server/jobs/model.js';
 import type { JobProblem } from '../../../server/jobs/ports.js';
-import { defineJob, enqueue, listDead, pruneDone, retryDead, startJobs } from '../../../server/jobs/queue.js';
+import { enqueue, listDead, pruneDone, retryDead, startJobs } from '../../../server/jobs/queue.js';
 import { mongooseJobs } from '../../../server/jobs/store.js';
 import { transact } from '../../../server/timeline/store.js';
 import { limits } from '../../../shared/limits.js';
@@ -117,26 +117,5 @@ describe('work that was done', () => {
     await pruneDone(now);
     const left = await JobModel.find({ workspaceId: scope.workspaceId }).lean();
     expect(left.map(({ key }) => key).toSorted()).toEqual(['dead', 'recent', 'waiting']);
-  });
-});
-
-describe('a lease', () => {
-  it('is one holder’s, with a fence that grows with each', async () => {
-    const name = aName();
-    const now = new Date();
-    const takes = await Promise.all(['a', 'b', 'c'].map((holder) => takeLease(name, holder, 1_000, now)));
-    const held = takes.filter((lease) => lease !== null);
-    expect(held).toHaveLength(1);
-    const [first] = held;
-    if (!first) throw new Error('Nobody has it.');
-    expect(await renewLease(first, 1_000, now)).toBe(true);
-    expect(await takeLease(name, 'late', 1_000, new Date(now.getTime() + 999))).toBeNull();
-    const second = await takeLease(name, 'late', 1_000, new Date(now.getTime() + 1_001));
-    expect(second?.fence).toBe(first.fence + 1);
-    expect(await renewLease(first, 1_000)).toBe(false);
-    await releaseLease(first);
-    expect(await takeLease(name, 'third', 1_000, now)).toBeNull();
-    if (second) await releaseLease(second);
-    expect((await takeLease(name, 'third', 1_000, now))?.fence).toBe(first.fence + 2);
   });
 });

@@ -1,3 +1,4 @@
+import type { ReadRow } from '../../../server/conversations/model.js';
 import type { StoredEvent } from '../../../server/timeline/model.js';
 import type { PageSource } from '../../../server/timeline/page.js';
 import {
@@ -7,26 +8,40 @@ import {
   DuplicateKey,
   type JobDraft,
   type TimelineStore,
-  type TimelineTransaction,
 } from '../../../server/timeline/ports.js';
-import { isVisibleToVisitor } from '../../../server/timeline/visibility.js';
+import type { RemakeStore } from '../../../server/timeline/remake.js';
+import type { TimelineSource } from '../../../server/timeline/timeline.js';
+import { memoryPages, memoryTimelines } from './memory-sources.js';
+import { begin, Conflict, type MemoryTransaction } from './memory-transaction.js';
 
 /**
- * The door's port in memory, with what a real store does to it: transactions see a snapshot, the second writer of a
- * conversation runs again, a unique key taken meanwhile aborts. Held to the mongoose side by store.contract.test.ts.
+ * The timeline's ports in memory, with what a real store does to them: transactions see a snapshot, the second writer of
+ * a conversation runs again, a unique key taken meanwhile aborts. Held to the mongoose sides by the contract tests.
  */
-export interface MemoryStore extends TimelineStore {
-  pages: PageSource;
+export interface MemoryStore extends MemoryConnection {
   /** Another process's way to the same data, with faults of its own. */
-  connect(options: MemoryOptions): TimelineStore & { pages: PageSource };
+  connect(options: MemoryOptions): MemoryConnection;
   events: Map<string, StoredEvent>;
   conversations: Map<string, ConversationState>;
   jobs: Map<string, JobDraft>;
-  contacts: Map<string, ContactLink>;
+  contacts: Map<string, MemoryContact>;
   contactChanges: ContactChange[];
+  marks: Map<string, ReadRow>;
+  /** Events that stand on another timeline than they say, by their ids. */
+  moved: Map<string, { from: string; to: string }>;
   /** The counter of each workspace. */
   numbers: Map<string, number>;
+  removedFiles: string[];
   commits: number;
+}
+
+export type MemoryContact = ContactLink & Pick<ContactChange, 'fields' | 'blocked'>;
+
+export interface MemoryConnection extends TimelineStore {
+  transact<T>(work: (transaction: MemoryTransaction) => Promise<T>): Promise<T>;
+  pages: PageSource;
+  timelines: TimelineSource;
+  remake: RemakeStore;
 }
 
 export interface MemoryOptions {
@@ -42,14 +57,9 @@ export interface Written {
   events: readonly StoredEvent[];
   jobs: readonly JobDraft[];
   now: Date;
+  /** Events as they stand once they were erased. */
+  buried: readonly StoredEvent[];
 }
-
-const idOf = (workspaceId: string, name: string) => `${workspaceId}\n${name}`;
-
-const jobId = ({ workspaceId, name, key }: JobDraft) => idOf(workspaceId, `${name}\n${key}`);
-
-/** A rival was faster: the transaction runs again. `before` may throw it. */
-export class Conflict extends Error {}
 
 export function memoryStore(options: MemoryOptions = {}): MemoryStore {
   const store: MemoryStore = {
@@ -58,7 +68,10 @@ export function memoryStore(options: MemoryOptions = {}): MemoryStore {
     jobs: new Map(),
     contacts: new Map(),
     contactChanges: [],
+    marks: new Map(),
+    moved: new Map(),
     numbers: new Map(),
+    removedFiles: [],
     commits: 0,
     connect: (others) => connection(() => store, others),
     ...connection(() => store, options),
@@ -66,140 +79,86 @@ export function memoryStore(options: MemoryOptions = {}): MemoryStore {
   return store;
 }
 
-function connection(
-  storeOf: () => MemoryStore,
-  options: MemoryOptions,
-): TimelineStore & { pages: PageSource } {
+function connection(storeOf: () => MemoryStore, options: MemoryOptions): MemoryConnection {
   const before = options.before ?? (() => {});
-  return {
-    pages: {
-      async headOf(workspaceId, conversationId) {
-        await before('headOf');
-        return storeOf().conversations.get(idOf(workspaceId, conversationId))?.head ?? null;
-      },
-      async eventsIn(range) {
-        await before('eventsIn');
-        const found = [...storeOf().events.values()]
-          .filter((event) => isIn(range, event))
-          .toSorted((a, b) => ((a.seq ?? 0) - (b.seq ?? 0)) * (range.order === 'asc' ? 1 : -1));
-        return found.slice(0, range.limit);
-      },
-    },
-    async transact(work) {
-      const store = storeOf();
-      for (let attempt = 1; attempt <= 100; attempt += 1) {
-        try {
-          const { transaction, commit } = begin(store, options);
-          const result = await work(transaction);
-          await before('commit');
-          commit();
-          store.commits += 1;
-          await options.after?.();
-          return result;
-        } catch (error) {
-          if (!(error instanceof Conflict)) throw error;
-        }
+
+  async function transact<T>(work: (transaction: MemoryTransaction) => Promise<T>): Promise<T> {
+    const store = storeOf();
+    for (let attempt = 1; attempt <= 100; attempt += 1) {
+      try {
+        const { transaction, commit } = begin(store, options);
+        const result = await work(transaction);
+        await before('commit');
+        commit();
+        store.commits += 1;
+        await options.after?.();
+        return result;
+      } catch (error) {
+        if (!(error instanceof Conflict)) throw error;
       }
-      throw new Error('100 conflicts in a row.');
-    },
-  };
-}
-
-function isIn(range: Parameters<PageSource['eventsIn']>[0], event: StoredEvent): boolean {
-  const { workspaceId, conversationId, audience, after = 0, before = Number.MAX_SAFE_INTEGER, upTo } = range;
-  const seq = event.seq ?? 0;
-  return (
-    event.workspaceId === workspaceId &&
-    event.conversationId === conversationId &&
-    seq > after &&
-    seq < before &&
-    seq <= upTo &&
-    (audience === 'agent' || isVisibleToVisitor(event.kind))
-  );
-}
-
-function begin(store: MemoryStore, options: MemoryOptions) {
-  const before = options.before ?? (() => {});
-  const events = new Map(store.events);
-  const conversations = new Map(store.conversations);
-  const numbers = new Map(store.numbers);
-  const newEvents: StoredEvent[] = [];
-  const newJobs: JobDraft[] = [];
-  let jobsAt = new Date(0);
-  const changed = new Map<string, { state: ConversationState; previousHead: number }>();
-  const changes: ContactChange[] = [];
-  const taken = new Map<string, number>();
-
-  const transaction: TimelineTransaction = {
-    async findEvents(keys) {
-      await before('findEvents');
-      return keys.flatMap(({ workspaceId, dedupeKey }) => events.get(idOf(workspaceId, dedupeKey)) ?? []);
-    },
-    async findConversations(wanted) {
-      await before('findConversations');
-      return wanted.flatMap((one) => {
-        if ('id' in one) return conversations.get(idOf(one.workspaceId, one.id)) ?? [];
-        const found = [...conversations.values()].find(
-          (state) => state.workspaceId === one.workspaceId && state.key === one.key,
-        );
-        return found ?? [];
-      });
-    },
-    async findContacts(wanted) {
-      await before('findContacts');
-      return wanted.flatMap(({ workspaceId, id }) => store.contacts.get(idOf(workspaceId, id)) ?? []);
-    },
-    async takeNumbers(workspaceId, count) {
-      await before('takeNumbers');
-      const number = numbers.get(workspaceId);
-      if (number === undefined) return null;
-      taken.set(workspaceId, count);
-      return number + 1;
-    },
-    async writeConversations(list) {
-      await before('writeConversations');
-      for (const change of list) changed.set(idOf(change.state.workspaceId, change.state._id), change);
-    },
-    async insertEvents(list) {
-      await before('insertEvents');
-      newEvents.push(...list);
-    },
-    async insertJobs(list, now) {
-      await before('insertJobs');
-      jobsAt = now;
-      newJobs.push(...list);
-    },
-    async changeContacts(list) {
-      await before('changeContacts');
-      changes.push(...list);
-    },
-  };
-
-  function commit(): void {
-    for (const workspaceId of taken.keys()) {
-      if (store.numbers.get(workspaceId) !== numbers.get(workspaceId)) throw new Conflict();
     }
-    for (const [id, { state, previousHead }] of changed) {
-      if ((store.conversations.get(id)?.head ?? 0) !== previousHead) throw new Conflict();
-      const rival = [...store.conversations.values()].find(
-        (one) => one.workspaceId === state.workspaceId && one.key === state.key && one._id !== state._id,
-      );
-      if (rival) throw new DuplicateKey();
-    }
-    for (const event of newEvents) {
-      if (store.events.has(idOf(event.workspaceId, event.dedupeKey))) throw new DuplicateKey();
-    }
-    for (const job of newJobs) if (store.jobs.has(jobId(job))) throw new DuplicateKey();
-    // All checks stand before the first write: a transaction is whole or not at all.
-    for (const [workspaceId, count] of taken) {
-      store.numbers.set(workspaceId, (numbers.get(workspaceId) ?? 0) + count);
-    }
-    for (const [id, { state }] of changed) store.conversations.set(id, state);
-    for (const event of newEvents) store.events.set(idOf(event.workspaceId, event.dedupeKey), event);
-    for (const job of newJobs) store.jobs.set(jobId(job), job);
-    store.contactChanges.push(...changes);
-    options.committed?.({ events: newEvents, jobs: newJobs, now: jobsAt });
+    throw new Error('100 conflicts in a row.');
   }
 
-  return { transaction, commit };
+  /** As `transact`, and again when a rival took a key: what it wrote is then found. */
+  async function transactOnce<T>(
+    work: (transaction: MemoryTransaction) => Promise<T>,
+    tries = 5,
+  ): Promise<T> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await transact(work);
+      } catch (error) {
+        if (!(error instanceof DuplicateKey) || attempt >= tries) throw error;
+      }
+    }
+  }
+
+  /** Ids in order, of which the next beyond one is wanted. */
+  const next = (ids: Iterable<string>, after: string): string[] =>
+    [...new Set(ids)].filter((id) => id > after).toSorted((a, b) => (a < b ? -1 : 1));
+  const named = (workspaceId: string): string[] =>
+    [...storeOf().events.values()].flatMap((event) =>
+      event.workspaceId === workspaceId ? (event.conversationId ?? []) : [],
+    );
+
+  return {
+    transact,
+    pages: memoryPages(storeOf, before),
+    timelines: memoryTimelines(storeOf, before),
+    remake: {
+      transact: transactOnce,
+      async workspaceIds(which) {
+        await before('workspaceIds');
+        const ids = [...storeOf().numbers.keys()];
+        return which === 'all' ? ids : ids.filter((id) => id === which.workspaceId);
+      },
+      async nextNamed(workspaceId, after) {
+        await before('nextNamed');
+        return next(named(workspaceId), after)[0] ?? null;
+      },
+      async conversationsAfter(workspaceId, after, limit) {
+        await before('conversationsAfter');
+        const rows = [...storeOf().conversations.values()].filter((one) => one.workspaceId === workspaceId);
+        return next(
+          rows.map(({ _id }) => _id),
+          after,
+        ).slice(0, limit);
+      },
+      async isNamed(workspaceId, conversationId) {
+        await before('isNamed');
+        return named(workspaceId).includes(conversationId);
+      },
+      async raiseCount(workspaceId, number) {
+        await before('raiseCount');
+        const { numbers } = storeOf();
+        const count = numbers.get(workspaceId);
+        if (count !== undefined) numbers.set(workspaceId, Math.max(count, number));
+      },
+      async removeFiles(_workspaceId, fileIds) {
+        await before('removeFiles');
+        storeOf().removedFiles.push(...fileIds);
+      },
+    },
+  };
 }
