@@ -1,56 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { newId } from '../../../server/store/id.js';
-import type { StoredEvent } from '../../../server/timeline/model.js';
-import {
-  DuplicateKey,
-  type TimelineStore,
-  type TimelineTransaction,
-} from '../../../server/timeline/ports.js';
-import { begin, startedKey } from '../../../server/timeline/projection.js';
-import { mongooseStore } from '../../../server/timeline/store.js';
-import { aCompany, withStore } from '../store.js';
-import { memoryStore } from './memory-store.js';
+import { DuplicateKey, type TimelineTransaction } from '../../../server/timeline/ports.js';
+import { begin } from '../../../server/timeline/projection.js';
+import { withStore } from '../store.js';
+import { anEvent as event, sides, started } from './sides.js';
 
 withStore();
-
-/** Both sides of the port keep the same promises: what is proved over the store in memory holds for the real one. */
-const sides: [string, () => Promise<{ store: TimelineStore; workspaceId: string }>][] = [
-  [
-    'in memory',
-    async () => {
-      const store = memoryStore();
-      store.numbers.set('w', 0);
-      return { store, workspaceId: 'w' };
-    },
-  ],
-  ['mongoose', async () => ({ store: mongooseStore, workspaceId: (await aCompany()).scope.workspaceId })],
-];
-
-const event = (workspaceId: string, over: Partial<StoredEvent> = {}): StoredEvent => ({
-  _id: newId(),
-  workspaceId,
-  contactId: 'c',
-  channel: 'chat',
-  kind: 'message',
-  direction: 'in',
-  actor: { type: 'contact', id: 'c' },
-  occurredAt: new Date('2026-03-01T10:00:00Z'),
-  recordedAt: new Date('2026-03-01T10:00:00Z'),
-  v: 1,
-  body: { text: 'Hello', attachments: [], clientId: 'client-1' },
-  dedupeKey: newId(),
-  ...over,
-});
-
-const started = (workspaceId: string, key: string, number = 1) =>
-  event(workspaceId, {
-    kind: 'conversation_started',
-    conversationId: newId(),
-    inboxId: 'i',
-    seq: 1,
-    body: { number, subject: '' },
-    dedupeKey: startedKey(key),
-  });
 
 /** Lets two transactions reach the same point before either goes on. */
 function meeting(count: number) {
@@ -158,5 +113,53 @@ describe.each(sides)('the store port %s', (_name, make) => {
       return [before.length, (await transaction.findEvents([one, two])).length];
     });
     expect(seen).toEqual([1, 1]);
+  });
+
+  it('runs again what wrote a conversation over a head that is no longer its head', async () => {
+    const { store, workspaceId } = await make();
+    const state = begin(started(workspaceId, 'k'));
+    await store.transact((transaction) => transaction.writeConversations([{ state, previousHead: 0 }]));
+    let runs = 0;
+    await store.transact(async (transaction) => {
+      runs += 1;
+      const previousHead = runs === 1 ? 7 : 1;
+      await transaction.writeConversations([{ state: { ...state, head: 8 }, previousHead }]);
+    });
+    expect(runs).toBe(2);
+    const found = await store.transact((transaction) =>
+      transaction.findConversations([{ workspaceId, id: state._id }]),
+    );
+    expect(found).toMatchObject([{ head: 8 }]);
+  });
+
+  it('knows of a contact its group’s head and the newest merge of it, and changes the contact with the event', async () => {
+    const { store, workspaceId, addContact, contactOf } = await make();
+    const [head, member, alone] = [newId(), newId(), newId()];
+    await addContact(head, head, 'merge-2');
+    await addContact(member, head);
+    await addContact(alone);
+    const found = await store.transact((transaction) =>
+      transaction.findContacts([member, alone, 'nobody'].map((id) => ({ workspaceId, id }))),
+    );
+    expect(found.toSorted((a, b) => (a.id === member ? -1 : b.id === member ? 1 : 0))).toEqual([
+      { id: member, workspaceId, headId: head, lastMergeId: 'merge-2' },
+      { id: alone, workspaceId, headId: alone, lastMergeId: null },
+    ]);
+    const at = new Date('2026-03-01T10:00:00Z');
+    const change = (fields: Record<string, { value: string | null; at: Date }>, fails = false) =>
+      store.transact(async (transaction) => {
+        await transaction.changeContacts([
+          { workspaceId, contactId: alone, fields },
+          { workspaceId, contactId: alone, blocked: true },
+        ]);
+        if (fails) throw new Error('no');
+      });
+    await change({ name: { value: 'Ada', at } });
+    await change({ city: { value: null, at } });
+    await expect(change({ name: { value: 'Eve', at } }, true)).rejects.toThrow('no');
+    expect(await contactOf(alone)).toMatchObject({
+      blocked: true,
+      fields: { name: { value: 'Ada', at }, city: { value: null, at } },
+    });
   });
 });
