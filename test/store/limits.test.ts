@@ -121,13 +121,41 @@ describe('A transaction', () => {
   });
 });
 
+/** A command as one frame of the protocol, sent without waiting for an answer where it is `silent`. */
+function frameOf(command: Document, isSilent = false): Buffer {
+  const frame = Buffer.concat([Buffer.alloc(21), serialize(command)]);
+  frame.writeInt32LE(frame.length, 0);
+  frame.writeInt32LE(2_013, 12);
+  frame.writeInt32LE(isSilent ? 2 : 0, 16);
+  return frame;
+}
+
+describe('A cursor', () => {
+  it('is closed at once when the answer that tells of it does not go out', async () => {
+    const rows = aCollection();
+    await rows.insertMany([{ n: 1 }, { n: 2 }, { n: 3 }]);
+    const open = async () =>
+      Number((await client.db('admin').command({ serverStatus: 1 })).metrics.cursor.open.total);
+    const before = await open();
+    const find = { find: rows.collectionName, batchSize: 1, $db: 'limits' };
+    const socket = connect(decodeURIComponent(new URL(store.uri).hostname));
+    const answers = new Promise((resolve, reject) => {
+      socket.on('error', reject);
+      socket.on('data', resolve);
+    });
+    socket.write(Buffer.concat([frameOf(find, true), frameOf({ ping: 1, $db: 'admin' })]));
+    await answers;
+    expect(await open()).toBe(before);
+    socket.write(frameOf(find));
+    await expect.poll(open).toBe(before + 1);
+    socket.destroy();
+  });
+});
+
 describe('A connection', () => {
   it('is answered everything in order that it sends at once', async () => {
     const socket = connect(decodeURIComponent(new URL(store.uri).hostname));
-    const body = serialize({ ping: 1, $db: 'admin' });
-    const ping = Buffer.concat([Buffer.alloc(21), body]);
-    ping.writeInt32LE(ping.length, 0);
-    ping.writeInt32LE(2_013, 12);
+    const ping = frameOf({ ping: 1, $db: 'admin' });
     const sent = 5_000;
     const answered: number[] = [];
     let rest: Buffer = Buffer.alloc(0);

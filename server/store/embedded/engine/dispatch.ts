@@ -152,7 +152,15 @@ export function createDispatch({ database, server, credentials, isTest, onFailur
       answer = answerOf(addLabels(told, command, failure?.errorLabels ?? null, Boolean(failure?.errorCode)));
     }
     if (failure?.writeConcernError) answer = withConcernError(answer, failure, command);
-    return { kind: 'answer', document: encode(answer, times()) };
+    return { kind: 'answer', document: encode(answer, times()), unsent: closing(answer) };
+  }
+
+  /** Closes the cursor that an answer tells of: what nobody hears of nobody reads on. */
+  function closing({ cursor }: Answer): (() => void) | undefined {
+    const opened = cursor as { id?: unknown; firstBatch?: unknown } | undefined;
+    if (!opened?.firstBatch || typeof opened.id !== 'bigint' || opened.id === 0n) return undefined;
+    const { id } = opened;
+    return () => cursors.remove(id);
   }
 
   const signature = { hash: new Binary(Buffer.alloc(20), 0), keyId: 0n };

@@ -22,7 +22,13 @@ export interface Connection {
 
 /** What comes of a message: an answer (perhaps one of several), nothing, or the end of the connection. */
 export type Outcome =
-  | { kind: 'answer'; document: Buffer; hasMore?: boolean }
+  | {
+      kind: 'answer';
+      document: Buffer;
+      hasMore?: boolean;
+      /** Called when the answer does not go out: what was opened for it is of no use to anybody. */
+      unsent?: (() => void) | undefined;
+    }
   | { kind: 'silence' }
   | { kind: 'hang up' };
 
@@ -78,7 +84,8 @@ export function serveConnection(
       const handled = handle(message, connection, round);
       const outcome = handled instanceof Promise ? await handled : handled;
       if (outcome.kind === 'hang up') return void socket.destroy();
-      if (outcome.kind === 'silence' || message.isSilent || socket.destroyed) return;
+      if (outcome.kind === 'silence') return;
+      if (message.isSilent || socket.destroyed) return outcome.unsent?.();
       const hasMore = outcome.hasMore === true && message.isExhaustAllowed;
       const frame = frameAnswer({ ...message, requestId }, outcome.document, hasMore);
       if (!socket.write(frame.bytes) && socket.writableLength > mostUnreadBytes) return void socket.destroy();
@@ -108,7 +115,8 @@ export function serveConnection(
   socket.on('error', () => socket.destroy());
   return new Promise((resolve) => {
     socket.on('close', () => {
-      ended.abort();
+      // A reason of its own: the one that is made up otherwise knows the socket by its stack, and keeps it.
+      ended.abort('closed');
       resolve();
     });
   });
