@@ -6,12 +6,28 @@ import { kilobytes, report } from './table.mjs';
 
 const settle = () => new Promise((resolve) => setTimeout(resolve, 3_000));
 
-async function grown(server, open) {
+/**
+ * What each socket of a crowd adds to the process. The crowd comes twice and is counted the second time, without its first
+ * fifth: what a server loads, compiles and makes room for when it first meets so many is not what each of them costs.
+ */
+async function grown(server, count, open) {
+  const first = Math.round(count / 5);
+  const come = async (from, to) => openMany(to - from, 100, (n) => open(n + from));
+  const leave = async (sockets) => {
+    for (const socket of sockets) socket.close();
+    await settle();
+    await server.figures();
+  };
+  await leave(await come(0, count));
+  const sockets = await come(0, first);
+  await settle();
   const before = await server.figures();
-  const sockets = await open();
+  sockets.push(...(await come(first, count)));
   await settle();
   const after = await server.figures();
-  return { sockets, bytes: (after.memory.rss - before.memory.rss) / sockets.length };
+  await leave(sockets);
+  const each = (name) => (after.memory[name] - before.memory[name]) / (count - first);
+  return { bytes: each('rss'), heapBytes: each('heapUsed') };
 }
 
 /** Opens a visitor's socket and resolves when it was told its session: with `token`, the one that it had. */
@@ -31,52 +47,64 @@ async function openVisitor(product, n, token) {
 
 export async function crowd({ visitors }) {
   const floor = await startFloor();
-  const bare = await grown(floor, () =>
-    openMany(visitors, 200, (n) => openRaw(floor.url, { from: addressOf(n) })),
-  );
-  for (const socket of bare.sockets) socket.close();
+  const bare = await grown(floor, visitors, (n) => openRaw(floor.url, { from: addressOf(n) }));
   await floor.stop();
 
   const data = dataDirectory();
   let product = await startProduct({ directory: data.path });
   const { port } = product;
-  // What the first visitors load and compile is not what each costs.
-  for (const socket of await openMany(200, 20, (n) => openVisitor(product, n))) socket.close();
-  await settle();
-  const ours = await grown(product, () => openMany(visitors, 100, (n) => openVisitor(product, n)));
+  const made = await openMany(visitors, 100, (n) => openVisitor(product, n));
+  const tokens = made.map(({ token }) => token);
+  for (const socket of made) socket.close();
+  await product.stop();
+
+  // They come back to a server of their own: what their making wrote is not what their sockets cost.
+  product = await startProduct({ directory: data.path, port });
+  const ours = await grown(product, visitors, (n) => openVisitor(product, n, tokens[n]));
+  await product.stop();
   const beyond = ours.bytes - bare.bytes;
+  const howMany = visitors.toLocaleString('en');
   report(
-    `memory of an idle visitor's socket, ${visitors.toLocaleString('en')}`,
+    `memory of an idle visitor's socket, ${howMany}`,
     kilobytes(ours.bytes),
     `bare Socket.IO ${kilobytes(bare.bytes)}`,
     ours.bytes / bare.bytes,
     '< 5 KB beyond',
     beyond < 5 * 1024,
   );
+  report(
+    'of it, JavaScript objects',
+    kilobytes(ours.heapBytes),
+    `bare Socket.IO ${kilobytes(bare.heapBytes)}`,
+    ours.heapBytes / bare.heapBytes,
+  );
 
-  await product.stop();
   product = await startProduct({ directory: data.path, port });
   const began = performance.now();
+  const before = await product.figures();
   let refused = 0;
   const back = await openMany(visitors, 500, async (n) => {
     for (;;) {
       try {
-        return await openVisitor(product, n, ours.sockets[n].token);
+        return await openVisitor(product, n, tokens[n]);
       } catch {
         refused += 1;
       }
     }
   });
   const seconds = (performance.now() - began) / 1_000;
+  const after = await product.figures();
   for (const socket of back) socket.close();
   await product.stop();
   data.remove();
   report(
-    `${visitors.toLocaleString('en')} visitors back after a restart`,
+    `${howMany} visitors back after a restart`,
     `${seconds.toFixed(1)} s`,
     `${refused} refused`,
     null,
     '< 10 s, none refused',
     seconds < 10 && refused === 0,
   );
+  const cpuUs = after.cpu.user + after.cpu.system - before.cpu.user - before.cpu.system;
+  report('processor time of the server for each of them', `${(cpuUs / visitors).toFixed(0)} us`);
 }

@@ -119,14 +119,15 @@ function reachIn(
   proved: ReadonlySet<string>,
 ): VisitorReach | null {
   const rows = new Map(members.map((member) => [member._id, member]));
-  let contact = rows.get(ownContactId);
-  if (!contact) return null;
+  const own = rows.get(ownContactId);
+  if (!own) return null;
+  let contact = own;
   // A tree has no circle; the bound is for a store that was damaged.
   for (let step = 0; step < members.length && isProvedEdge(contact, proved); step += 1) {
     contact = rows.get(contact.parentId ?? '') ?? contact;
   }
   return {
-    ownContactId,
+    ownContactId: own._id,
     contactId: contact._id,
     headId: head._id,
     contactIds: visibleAmong(members, contact._id, proved),

@@ -29,7 +29,8 @@ export const requestsUnderWay = (): number => underWay;
  * in the order in which they came, so a sender's messages keep theirs.
  */
 export function serveRequests(wire: Wire, kind: 'visitor' | 'agent', answer: Answer): void {
-  const queues = new Map<unknown, Promise<void>>();
+  /** The last request of each name that is not answered yet; none for one that asks nothing, as most do. */
+  let queues: Map<unknown, Promise<void>> | null = null;
   let waiting = 0;
   let refusals = 0;
 
@@ -77,12 +78,14 @@ export function serveRequests(wire: Wire, kind: 'visitor' | 'agent', answer: Ans
     underWay += 1;
     // Names nobody knows share one queue: they are refused, and must not grow the map.
     const lane = typeof name === 'string' && name.length <= 32 ? name : '';
+    queues ??= new Map();
     const done = (queues.get(lane) ?? Promise.resolve())
       .then(() => handle(name, args, acknowledge))
       .finally(() => {
         waiting -= 1;
         underWay -= 1;
-        if (queues.get(lane) === done) queues.delete(lane);
+        if (waiting === 0) queues = null;
+        else if (queues?.get(lane) === done) queues.delete(lane);
       });
     queues.set(lane, done);
     done.catch((error: unknown) => log.error({ err: error }, 'an acknowledgement failed'));

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { ErrorCode } from '../../shared/errors.js';
 import { limits } from '../../shared/limits.js';
 import { log } from '../log.js';
@@ -8,6 +9,15 @@ export interface Connection {
   on(event: 'drain', listener: () => void): unknown;
   close(discard?: boolean): unknown;
   readonly transport: object;
+  readonly request: { headers: IncomingHttpHeaders; rawHeaders: string[] };
+}
+
+/** Told of what waits for a connection that does not read as fast as it is written to. */
+export interface Backlog {
+  /** Something more waits; so many bytes waited before it. */
+  grew(waitedBytes: number): void;
+  /** Nothing waits any more. */
+  drained(): void;
 }
 
 /** The WebSocket below the engine. */
@@ -41,6 +51,16 @@ export function cutConnection(conn: Connection): void {
   below?.terminate();
 }
 
+const backlogs = new WeakMap<Connection, Backlog>();
+
+/** Tells of what waits for a guarded connection. Returns what ends it. */
+export function watchBacklog(conn: Connection, backlog: Backlog): () => void {
+  backlogs.set(conn, backlog);
+  return () => {
+    if (backlogs.get(conn) === backlog) backlogs.delete(conn);
+  };
+}
+
 /**
  * What holds for every connection, whoever is behind it and whether it ever enters a namespace: how much it may send,
  * and how much may wait for it. `counted` is false where nobody is held to rates.
@@ -50,6 +70,7 @@ export function guardConnection(conn: Connection, { counted }: { counted: boolea
   let received = 0;
   let waitingBytes = 0;
   let isEnded = false;
+  keepWhatIsRead(conn);
 
   const onReceived = (): void => {
     received += 1;
@@ -68,16 +89,34 @@ export function guardConnection(conn: Connection, { counted }: { counted: boolea
   // Each is answered by the library below, with nothing that would wait for a reader who does not read the answers.
   webSocketOf(conn)?.on('ping', onReceived);
 
+  // One listener of each for all who watch: a thousand sockets that are told the same call it a thousand times.
   conn.on('packetCreate', ({ data }) => {
     // What waited before counts, and not this one: a long page alone is no sign of anything.
     const waitedBytes = waitingBytes;
     waitingBytes += typeof data === 'string' ? data.length : 64;
+    // Nothing waited, nobody needs to look.
+    if (waitedBytes === 0) return;
+    backlogs.get(conn)?.grew(waitedBytes);
     if (isEnded || waitedBytes <= limits.connectionWaitingBytes) return;
     isEnded = true;
     log.warn('cut off a connection that does not read');
     cutConnection(conn);
   });
+  // The engine tells of it when it hands what waited to the connection: which it does once the last part was taken.
   conn.on('drain', () => {
     waitingBytes = 0;
+    backlogs.get(conn)?.drained();
   });
+}
+
+const headersRead = ['host', 'origin', 'user-agent', 'x-forwarded-for'] as const;
+
+/**
+ * The library keeps the request that a connection began with for as long as it is open. Of its headers only those stay
+ * that a handshake looks at: a browser's cookies and the rest are many times what a silent socket costs.
+ */
+function keepWhatIsRead({ request }: Connection): void {
+  const { headers } = request;
+  request.headers = Object.fromEntries(headersRead.map((name) => [name, headers[name]]));
+  request.rawHeaders = [];
 }

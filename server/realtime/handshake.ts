@@ -31,6 +31,7 @@ export function readAuth<const S extends v.GenericSchema>(schema: S, auth: unkno
 
 interface Arriving {
   readonly conn: object;
+  readonly handshake: { auth: object };
   on(event: 'disconnect', listener: () => void): unknown;
 }
 
@@ -52,7 +53,11 @@ export function admitEach<S extends Arriving>(
     taken.add(conn);
     socket.on('disconnect', () => taken.delete(conn));
     admit(socket).then(
-      () => next(),
+      () => {
+        // Secrets and whatever else it said: read, and not kept for as long as the socket is open.
+        socket.handshake.auth = {};
+        next();
+      },
       (error: unknown) => {
         taken.delete(conn);
         next(refusal(error));

@@ -20,33 +20,41 @@ export interface Presence {
   count(): number;
 }
 
+interface Tab extends LatestVisit {
+  id: string;
+}
+
 /** `changed` is told of each contact whose visit is another now. */
 export function createPresence(changed: (workspaceId: string, contactId: string) => void): Presence {
-  const contacts = new Map<string, Map<string, LatestVisit>>();
-  const keyOf = (workspaceId: string, contactId: string): string => `${workspaceId}:${contactId}`;
+  // A contact has few tabs, nearly always one: a list is looked through sooner than a map is made.
+  const contacts = new Map<string, Tab[]>();
+  const keyOf = (workspaceId: string, contactId: string): string => [workspaceId, contactId].join(':');
   let last = 0;
 
   return {
     set(workspaceId, contactId, tabId, visit) {
       const key = keyOf(workspaceId, contactId);
-      const tabs = contacts.get(key) ?? new Map<string, LatestVisit>();
-      contacts.set(key, tabs);
       // The clock, so that processes can be compared; never the same twice here.
       last = Math.max(Date.now(), last + 1);
-      tabs.set(tabId, { visit, at: last });
+      const tabs = contacts.get(key);
+      const tab = tabs?.find(({ id }) => id === tabId);
+      if (tab) Object.assign(tab, { visit, at: last });
+      else if (tabs) tabs.push({ id: tabId, visit, at: last });
+      else contacts.set(key, [{ id: tabId, visit, at: last }]);
       changed(workspaceId, contactId);
     },
     remove(workspaceId, contactId, tabId) {
       const key = keyOf(workspaceId, contactId);
       const tabs = contacts.get(key);
-      if (!tabs?.delete(tabId)) return;
-      if (tabs.size === 0) contacts.delete(key);
+      const at = tabs?.findIndex(({ id }) => id === tabId) ?? -1;
+      if (!tabs || at < 0) return;
+      if (tabs.length === 1) contacts.delete(key);
+      else tabs.splice(at, 1);
       changed(workspaceId, contactId);
     },
     latest(workspaceId, contactIds) {
-      return latestOf(
-        contactIds.flatMap((id) => [...(contacts.get(keyOf(workspaceId, id))?.values() ?? [])]),
-      );
+      const latest = latestOf(contactIds.flatMap((id) => contacts.get(keyOf(workspaceId, id)) ?? []));
+      return latest && { visit: latest.visit, at: latest.at };
     },
     count: () => contacts.size,
   };

@@ -2,7 +2,7 @@ import type { Socket } from 'socket.io';
 import { limits } from '../../shared/limits.js';
 import { log } from '../log.js';
 import { slowReaders } from '../observe/metrics.js';
-import { cutConnection } from './guard.js';
+import { cutConnection, watchBacklog } from './guard.js';
 
 /**
  * Bounds what the server keeps for a reader that does not read. Over the bound it leaves its rooms, so nothing more is
@@ -12,36 +12,29 @@ import { cutConnection } from './guard.js';
  */
 export function boundReader(socket: Socket, rejoin: () => void): void {
   const { conn } = socket;
-  let waitingBytes = 0;
   let stuck: NodeJS.Timeout | undefined;
 
-  const onPacket = ({ data }: { data?: unknown }): void => {
-    // What waited before counts, and not this one: a long page alone is no sign of anything.
-    const waitedBytes = waitingBytes;
-    waitingBytes += typeof data === 'string' ? data.length : 64;
-    if (waitedBytes < limits.readerBehindBytes || stuck) return;
-    slowReaders.inc({ outcome: 'behind' });
-    for (const room of socket.rooms) if (room !== socket.id) void socket.leave(room);
-    stuck = setTimeout(() => {
-      log.warn({ socket: socket.id }, 'cut off a reader that does not read');
-      cutConnection(conn);
-    }, limits.readerStuckMs);
-  };
-  // The engine tells of it when it hands what waited to the connection: which it does once the last part was taken.
-  const onDrain = (): void => {
-    waitingBytes = 0;
-    if (!stuck) return;
-    clearTimeout(stuck);
-    stuck = undefined;
-    slowReaders.inc({ outcome: 'resynced' });
-    rejoin();
-  };
-  conn.on('packetCreate', onPacket);
-  conn.on('drain', onDrain);
+  const unwatch = watchBacklog(conn, {
+    grew(waitedBytes) {
+      if (waitedBytes < limits.readerBehindBytes || stuck) return;
+      slowReaders.inc({ outcome: 'behind' });
+      for (const room of socket.rooms) if (room !== socket.id) void socket.leave(room);
+      stuck = setTimeout(() => {
+        log.warn({ socket: socket.id }, 'cut off a reader that does not read');
+        cutConnection(conn);
+      }, limits.readerStuckMs);
+    },
+    drained() {
+      if (!stuck) return;
+      clearTimeout(stuck);
+      stuck = undefined;
+      slowReaders.inc({ outcome: 'resynced' });
+      rejoin();
+    },
+  });
   socket.on('disconnect', () => {
     if (stuck) slowReaders.inc({ outcome: 'gone' });
     clearTimeout(stuck);
-    conn.off('packetCreate', onPacket);
-    conn.off('drain', onDrain);
+    unwatch();
   });
 }

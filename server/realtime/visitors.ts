@@ -19,8 +19,14 @@ export interface VisitorNamespaceDeps extends SessionDeps, RequestDeps {
   addressOf: (socket: VisitorSocket) => string;
 }
 
-/** The conversations that a socket was found to be in, so that not each message asks again. */
+/** The conversations that a socket was found to be in, so that not each message asks again. Most are in none. */
 const knownOf = new WeakMap<VisitorSocket, Set<string>>();
+
+function knownTo(socket: VisitorSocket): Set<string> {
+  const known = knownOf.get(socket) ?? new Set();
+  knownOf.set(socket, known);
+  return known;
+}
 
 /** Visitors' sockets: one browser tab each, in rooms that the server chose. */
 export function serveVisitors(nsp: VisitorNamespace, deps: VisitorNamespaceDeps): void {
@@ -36,20 +42,18 @@ export function serveVisitors(nsp: VisitorNamespace, deps: VisitorNamespaceDeps)
       socket.disconnect(true);
       return;
     }
-    const { inbox } = result;
-    const known = new Set<string>();
-    knownOf.set(socket, known);
+    admitted.delete(socket);
     // Rooms first: what is published from here on arrives live, what was published before stands in the session.
     joinRooms(socket);
     showVisit(deps, socket);
     boundReader(socket, () => {
       joinRooms(socket);
-      for (const conversationId of known) socket.emit('resync', { conversationId });
+      for (const conversationId of knownOf.get(socket) ?? []) socket.emit('resync', { conversationId });
     });
     serveRequests(socket, 'visitor', (name, body) => {
       const caller: VisitorCaller = {
         visitor: socket.data.visitor,
-        known,
+        known: knownTo(socket),
         tab: socket.id,
       };
       return answerVisitor(deps, caller, name, body);
@@ -58,9 +62,9 @@ export function serveVisitors(nsp: VisitorNamespace, deps: VisitorNamespaceDeps)
       const { workspaceId, contactId } = socket.data.visitor;
       deps.presence.remove(workspaceId, contactId, socket.id);
     });
-    describeSession(deps, { inbox, visitor: socket.data.visitor }).then(
+    describeSession(deps, { inbox: result.inbox, visitor: socket.data.visitor }).then(
       (session) => {
-        for (const { id } of session.conversations) known.add(id);
+        for (const { id } of session.conversations) knownTo(socket).add(id);
         socket.emit('session', session);
       },
       (error: unknown) => {

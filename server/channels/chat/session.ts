@@ -74,7 +74,7 @@ async function resume(deps: SessionDeps, inbox: InboxRow, token: string): Promis
   if (named.inboxId !== inbox._id || named.workspaceId !== inbox.workspaceId) {
     throw new AppError('unauthorized');
   }
-  return loadVisitor(named);
+  return loadVisitor({ ...named, workspaceId: inbox.workspaceId, inboxId: inbox._id });
 }
 
 async function begin({ workspaceId, _id: inboxId }: InboxRow, contactId?: string): Promise<VisitorToken> {

@@ -1,8 +1,10 @@
 import type { Socket } from 'socket.io-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { changeInbox } from '../../../server/inboxes/inboxes.js';
 import { limits } from '../../../shared/limits.js';
 import {
   message,
+  next,
   openSocket,
   openTab,
   post,
@@ -105,6 +107,18 @@ describe('S2: a foreign page', () => {
     const agent = { protocol: 1, accessToken: 'x', workspaceId: at.workspaceId };
     expect(await refusedWith(openSocket(at, '/agent', agent, { origin }))).toBe('foreign_page');
     expect((await post(at, '/v1/visitor/session', visitorAuth(at), { origin })).status).toBe(403);
+  });
+
+  it('is refused also in a second namespace of a connection that the first one admitted', async () => {
+    const origin = 'https://shop.example';
+    await changeInbox({ workspaceId: at.workspaceId }, at.inbox._id, {
+      allowedOrigins: [at.app.publicUrl, origin],
+    });
+    const visitor = openSocket(at, '/visitor', visitorAuth(at), { origin });
+    await next(visitor, 'session');
+    const auth = { protocol: 1, accessToken: 'x', workspaceId: at.workspaceId };
+    expect(await refusedWith(visitor.io.socket('/agent', { auth }))).toBe('foreign_page');
+    visitor.close();
   });
 
   it('finds no polling', async () => {
