@@ -170,6 +170,9 @@ describe('a store that loses its power in its first moments', () => {
 });
 
 describe('the proof of power loss notices', () => {
+  const tried = isLong ? 200 : 15;
+  const timeout = 60_000 + tried * 2_000;
+
   /** How many of some broken disks are found out. */
   async function caughtOf(
     count: number,
@@ -199,9 +202,8 @@ describe('the proof of power loss notices', () => {
     return { pages, meta, nextBegins: after.begun };
   }
 
-  it('a synced page that is not on the disk', { timeout: 60_000 }, async (context) => {
+  it('a synced page that is not on the disk', { timeout }, async (context) => {
     if (!canTrace()) return context.skip('this machine lets no process trace another');
-    const tried = isLong ? 200 : 15;
     const caught = await caughtOf(tried, (random) => {
       const commit = aCommit(random);
       if (!commit) return null;
@@ -212,9 +214,8 @@ describe('the proof of power loss notices', () => {
     expect(caught).toBeGreaterThan(tried / 5);
   });
 
-  it('a meta page that is on the disk before its pages', { timeout: 60_000 }, async (context) => {
+  it('a meta page that is on the disk before its pages', { timeout }, async (context) => {
     if (!canTrace()) return context.skip('this machine lets no process trace another');
-    const tried = isLong ? 200 : 15;
     const caught = await caughtOf(tried, (random) => {
       const commit = aCommit(random);
       if (!commit) return null;
