@@ -63,6 +63,39 @@ describe('a commit', () => {
     snapshot.done();
   });
 
+  it('may always make tables, however many there are', async () => {
+    const names = Array.from({ length: 5_000 }, (_, n) => `t${n}`);
+    for (let at = 0; at < names.length; at += 250)
+      await environment.commit(() => {
+        for (const name of names.slice(at, at + 250))
+          write(environment.table(name), key(1), Buffer.from(name));
+      });
+    const values = () => {
+      const snapshot = environment.snapshot();
+      const found = names.map((name) => String(read(environment.table(name), key(1), snapshot)));
+      snapshot.done();
+      return found;
+    };
+    expect(values()).toEqual(names);
+    await environment.close();
+    environment = openEnvironment(join(directory, 'a.lmdb'));
+    // As the catalog does when the store is opened.
+    for (const name of names) environment.table(name);
+    expect(values()).toEqual(names);
+  });
+
+  it('that makes very many tables at once fails, and is taken when it comes again', async () => {
+    const many = () =>
+      environment.commit(() => {
+        for (let n = 0; n < 3_000; n += 1) write(environment.table(`t${n}`), key(1), key(2));
+      });
+    await expect(many()).rejects.toThrow('MDB_DBS_FULL');
+    await many();
+    const snapshot = environment.snapshot();
+    expect(read(environment.table('t2999'), key(1), snapshot)).toEqual(key(2));
+    snapshot.done();
+  });
+
   it('leaves a snapshot as it was while tables are made and emptied', async () => {
     const table = environment.table('t');
     await environment.commit(() => write(table, key(1), key(1)));

@@ -1,6 +1,7 @@
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { type Database, open, type PutOptions, type RootDatabase, type Transaction } from 'lmdb';
+import { tablesIn } from './file.js';
 
 /**
  * LMDB as this store uses it: many named tables of bytes, one writer, readers on snapshots. A commit is durable before
@@ -11,7 +12,10 @@ import { type Database, open, type PutOptions, type RootDatabase, type Transacti
 
 /** Address space, not memory or disk: a file never outgrows it. */
 const defaultMapBytes = 2 ** 40;
-const maxTables = 16_384;
+/** Every transaction begins by clearing room for so many tables: when there are more, the file is opened again. */
+const fewestTables = 2_048;
+/** A commit that would leave room for fewer new ones waits for that. */
+const spareTables = 512;
 
 /** The disk did not take a commit; nothing of it was written. */
 export class DiskError extends Error {
@@ -117,9 +121,11 @@ export function openEnvironment(path: string, { mapBytes = defaultMapBytes } = {
   const isNew = !existsSync(path);
   const tables = new Map<string, Table>();
   const snapshots = new Set<HeldSnapshot>();
+  let mostTables = fewestTables;
   let root: RootDatabase<Buffer, Buffer> | null = openRoot();
   let isRecovering = false;
   if (isNew) syncDirectory(dirname(path));
+  let copying: Promise<unknown> = Promise.resolve();
   /** Tables made by the commit that runs: gone again when it fails. */
   let made: Table[] = [];
 
@@ -128,12 +134,14 @@ export function openEnvironment(path: string, { mapBytes = defaultMapBytes } = {
   }
 
   function openRoot(): RootDatabase<Buffer, Buffer> {
+    const present = tables.size || (isNew ? 0 : tablesIn(path));
+    while (mostTables < 2 * (present + spareTables)) mostTables *= 2;
     return open<Buffer, Buffer>({
       path,
       noSubdir: true,
       encoding: 'binary',
       keyEncoding: 'binary',
-      maxDbs: maxTables,
+      maxDbs: mostTables,
       maxReaders: 2_048,
       mapSize: mapBytes,
       pageSize: 4_096,
@@ -162,7 +170,10 @@ export function openEnvironment(path: string, { mapBytes = defaultMapBytes } = {
     return fresh;
   }
 
-  async function recover(): Promise<void> {
+  /** Loses every snapshot. */
+  async function openAgain(): Promise<void> {
+    // LMDB copies in a thread of its own, from what is to be closed here.
+    await copying;
     for (const snapshot of snapshots) snapshot.lose();
     snapshots.clear();
     for (const table of made) tables.delete(table.name);
@@ -213,6 +224,7 @@ export function openEnvironment(path: string, { mapBytes = defaultMapBytes } = {
       let outcome: { value: T } | { thrown: unknown } | null = null;
       let opened: RootDatabase<Buffer, Buffer>;
       try {
+        if (tables.size + spareTables > mostTables) await openAgain();
         opened = alive();
       } catch (error) {
         throw diskErrorOf(error, dirname(path));
@@ -233,8 +245,10 @@ export function openEnvironment(path: string, { mapBytes = defaultMapBytes } = {
           throw ended.thrown;
         }
         const reason = diskErrorOf(await reasonOf(error), dirname(path));
+        // It made more tables at once than are kept room for: the next try finds it.
+        if (/DBS_FULL/.test(reason.message)) mostTables *= 2;
         try {
-          await recover();
+          await openAgain();
         } catch (failure) {
           throw new DiskError('failed', `${reason.message}; opening again: ${message(failure)}`, {
             cause: failure,
@@ -246,7 +260,9 @@ export function openEnvironment(path: string, { mapBytes = defaultMapBytes } = {
     },
 
     async copyTo(to) {
-      await alive().backup(to, true);
+      const copy = alive().backup(to, true);
+      copying = Promise.allSettled([copying, copy]);
+      await copy;
     },
 
     stats() {

@@ -27,6 +27,7 @@ const meta = {
   version: 28,
   pageBytes: 48,
   freeRoot: 88,
+  mainEntries: 128,
   mainRoot: 136,
   last: 144,
   commit: 152,
@@ -88,8 +89,8 @@ const corrupt = (path: string, problem: string) =>
     `store_corrupt: ${path}: ${problem}. Put back the last backup of this file; keep the broken one aside.`,
   );
 
-/** Reads both meta pages. @throws StoreError `StoreCorrupt` when LMDB could not live with them */
-function check(path: string): void {
+/** Reads both meta pages, and gives the newer one. @throws StoreError `StoreCorrupt` when LMDB could not live with them */
+function check(path: string): Buffer {
   const file = openSync(path, 'r');
   try {
     const { size } = fstatSync(file);
@@ -111,10 +112,14 @@ function check(path: string): void {
       if (root > newest.readBigUInt64LE(meta.last) || (root + 1n) * BigInt(pageBytes) > BigInt(size))
         throw corrupt(path, `its root is page ${root}, and it ends after ${size} bytes`);
     }
+    return newest;
   } finally {
     closeSync(file);
   }
 }
+
+/** How many tables a file has that is there. @throws StoreError `StoreCorrupt` */
+export const tablesIn = (path: string): number => Number(check(path).readBigUInt64LE(meta.mainEntries));
 
 /**
  * Makes the file when it is not there, whole and under its name or not at all, and its folder with it.
