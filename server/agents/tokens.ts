@@ -1,4 +1,11 @@
-import { createHash, createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
+import {
+  createHash,
+  createHmac,
+  createSecretKey,
+  hkdfSync,
+  type KeyObject,
+  timingSafeEqual,
+} from 'node:crypto';
 import jwt from 'jsonwebtoken';
 import * as v from 'valibot';
 import { AppError } from '../../shared/errors.js';
@@ -8,8 +15,17 @@ import { Id } from '../../shared/text.js';
 /** One secret signs many kinds of token. Each kind has a key of its own, so that none is ever taken for another. */
 type Purpose = 'access-token' | 'refresh-token' | 'link';
 
-function keyFor(secretKey: string, purpose: Purpose): Buffer {
-  return Buffer.from(hkdfSync('sha256', secretKey, 'threadline', `agents/${purpose}`, 32));
+/** Made once: of bytes, the library tries to make a public key at each look first, which costs more than all the rest. */
+const keys = new Map<string, KeyObject>();
+
+function keyFor(secretKey: string, purpose: Purpose): KeyObject {
+  const name = `${purpose} ${secretKey}`;
+  const known = keys.get(name);
+  if (known) return known;
+  const bytes = hkdfSync('sha256', secretKey, 'threadline', `agents/${purpose}`, 32);
+  const key = createSecretKey(Buffer.from(bytes));
+  keys.set(name, key);
+  return key;
 }
 
 const audience = 'threadline:agents';
