@@ -1,5 +1,5 @@
 // How soon others see a message: another client at a calm pace, a thousand agents' sockets at once.
-import { connect, message, openVisitor, percentile, request, text, visitorAuth } from './load.mjs';
+import { connect, message, openVisitor, percentile, request, text } from './load.mjs';
 import {
   becomeOwner,
   chatInboxOf,
@@ -48,8 +48,7 @@ async function pacedFloor(floor) {
 async function pacedProduct(from, to = from) {
   const first = await openVisitor(from);
   const { event } = await request(first.socket, 'message:send', message(null));
-  const second = await connect(`${to.url}/visitor`, { ...visitorAuth(to), token: first.session.token });
-  await once(second, 'session');
+  const { socket: second } = await openVisitor(to, first.session.token);
   const measured = await paced(
     () => request(first.socket, 'message:send', message(event.conversationId)),
     () => once(second, 'event'),

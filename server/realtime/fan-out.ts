@@ -34,12 +34,15 @@ export function fanOut(deps: FanOutDeps): () => void {
 
   function tellEvent(published: Published): void {
     const { workspaceId, event, conversation, previous, visibleToVisitor } = published;
-    agents.local.to(rooms.workspace(workspaceId)).emit('event', event);
+    // The library writes out what nobody is there to hear: it is asked only where somebody is.
+    const agentsRoom = rooms.workspace(workspaceId);
+    if (agents.adapter.rooms.has(agentsRoom)) agents.local.to(agentsRoom).emit('event', event);
     if (conversation) rows.changed(conversation);
     if (visibleToVisitor && conversation?.channel === 'chat' && previous.visitor !== null) {
-      visitors.local
-        .to(rooms.contact(workspaceId, conversation.inboxId, conversation.contactId))
-        .emit('event', forAudience(event, 'visitor', previous.visitor));
+      const room = rooms.contact(workspaceId, conversation.inboxId, conversation.contactId);
+      if (visitors.adapter.rooms.has(room)) {
+        visitors.local.to(room).emit('event', forAudience(event, 'visitor', previous.visitor));
+      }
     }
     if (event.kind === 'contact_merged' || event.kind === 'contact_unmerged') {
       refresh(workspaceId, [event.body.headId, event.body.mergedId]);
@@ -94,7 +97,7 @@ export function fanOut(deps: FanOutDeps): () => void {
     }
   }
 
-  const ends = [onPublished(tellEvent), onNotice(tellNotice)];
+  const ends = [onPublished(tellEvent), onNotice(tellNotice), rows.close];
   return () => {
     for (const end of ends) end();
   };
