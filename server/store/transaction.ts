@@ -1,17 +1,75 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import mongoose, { type ClientSession } from 'mongoose';
+
+/** How long a transaction is begun again and again. */
+export interface Patience {
+  /** How often a rival may be first. */
+  rivals: number;
+  /** Altogether, the store's absence included; what is under way then is still waited for. */
+  ms: number;
+}
+
+const usual: Patience = { rivals: 100, ms: 10_000 };
+const firstPauseMs = 5;
+const longestPauseMs = 200;
+
+const options = { readConcern: { level: 'snapshot' }, writeConcern: { w: 'majority' } } as const;
 
 /**
  * Runs `work` in one transaction and commits it durably. `work` may run several times (a rival's write aborts it), so
  * it does nothing that cannot be done again: publishing waits until this has resolved.
+ *
+ * The driver's own `withTransaction` goes on for two minutes whatever happens. Here patience ends earlier, and it ends
+ * first where a rival stays ahead: that may be a process that died in the middle of its own, whose claims the store
+ * holds until it gives that transaction up (MongoDB after a minute). What to repeat is as MongoDB's specification of
+ * its drivers' transactions has it: all of it after a TransientTransactionError, the commit alone where nobody knows
+ * whether it took place.
+ * @throws MongoError the last one, when patience is over
  */
-export async function inTransaction<T>(work: (session: ClientSession) => Promise<T>): Promise<T> {
+export async function inTransaction<T>(
+  work: (session: ClientSession) => Promise<T>,
+  patience: Patience = usual,
+): Promise<T> {
+  const until = performance.now() + patience.ms;
   const session = await mongoose.connection.startSession();
   try {
-    return await session.withTransaction(() => work(session), {
-      readConcern: { level: 'snapshot' },
-      writeConcern: { w: 'majority' },
-    });
+    for (let attempt = 1, rivals = 0; ; attempt += 1) {
+      try {
+        session.startTransaction(options);
+        const result = await work(session);
+        await commit(session, until);
+        return result;
+      } catch (error) {
+        if (session.inTransaction()) await session.abortTransaction();
+        if (wasRivalFirst(error)) rivals += 1;
+        if (!hasLabel(error, 'TransientTransactionError') || rivals >= patience.rivals) throw error;
+        if (performance.now() > until) throw error;
+        // Full jitter: two that were in each other's way must not meet again.
+        await pause(Math.random() * Math.min(longestPauseMs, firstPauseMs * 2 ** attempt));
+      }
+    }
   } finally {
     await session.endSession();
   }
 }
+
+/** Until it is known that it took place, or patience is over. */
+async function commit(session: ClientSession, until: number): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await session.commitTransaction();
+    } catch (error) {
+      if (!hasLabel(error, 'UnknownTransactionCommitResult') || performance.now() > until) throw error;
+      await pause(Math.random() * Math.min(longestPauseMs, firstPauseMs * 2 ** attempt));
+    }
+  }
+}
+
+const hasLabel = (error: unknown, label: string): boolean =>
+  error instanceof mongoose.mongo.MongoError && error.hasErrorLabel(label);
+
+const writeConflictCode = 112;
+
+/** Whether a transaction failed because somebody else wrote the same row first, or holds it. */
+export const wasRivalFirst = (error: unknown): boolean =>
+  error instanceof mongoose.mongo.MongoServerError && error.code === writeConflictCode;

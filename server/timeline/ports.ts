@@ -57,9 +57,9 @@ export interface TimelineTransaction {
 }
 
 /**
- * The narrow door to the store. `transact` runs `work` again when a rival's write aborted it, and resolves when the
- * commit is durable.
- * @throws DuplicateKey when a unique key was taken by somebody else; AppError `store_unavailable`, `store_full`
+ * The narrow door to the store. `transact` runs `work` again when a rival's write aborted it, a few times, and resolves
+ * when the commit is durable.
+ * @throws DuplicateKey when a unique key was taken by somebody else; Contended; AppError `store_unavailable`, `store_full`
  */
 export interface TimelineStore {
   transact<T>(work: (transaction: TimelineTransaction) => Promise<T>): Promise<T>;
@@ -70,6 +70,14 @@ export class DuplicateKey extends Error {
   constructor(options?: ErrorOptions) {
     super('A unique key is taken.', options);
     this.name = 'DuplicateKey';
+  }
+}
+
+/** Somebody else holds a row that was to be written, and has not let go of it. Not an AppError: nobody outside sees it. */
+export class Contended extends Error {
+  constructor(options?: ErrorOptions) {
+    super('A rival holds a row.', options);
+    this.name = 'Contended';
   }
 }
 

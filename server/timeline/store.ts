@@ -6,10 +6,11 @@ import { ConversationModel } from '../conversations/model.js';
 import { JobModel, type JobRow } from '../jobs/model.js';
 import { newJob } from '../jobs/row.js';
 import { newId } from '../store/id.js';
-import { inTransaction } from '../store/transaction.js';
+import { inTransaction, type Patience, wasRivalFirst } from '../store/transaction.js';
 import { WorkspaceModel } from '../workspaces/model.js';
 import { EventModel, type StoredEvent } from './model.js';
 import {
+  Contended,
   type ConversationState,
   type ConversationWanted,
   DuplicateKey,
@@ -22,8 +23,17 @@ import {
  * without being cast and wrapped once more: this is the hot path.
  */
 export const mongooseStore: TimelineStore = {
-  transact: (work) => transact((session) => work(timelineTransaction(session))),
+  async transact(work) {
+    try {
+      return await inTransaction((session) => work(timelineTransaction(session)), hasty);
+    } catch (error) {
+      throw wasRivalFirst(error) ? new Contended({ cause: error }) : storeFailure(error);
+    }
+  },
 };
+
+/** All that comes to the door waits for its batch: whoever is in its way is not waited for. */
+const hasty: Patience = { rivals: 8, ms: 10_000 };
 
 /**
  * One durable transaction. `work` may run several times.

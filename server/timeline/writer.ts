@@ -3,7 +3,7 @@ import { limits } from '../../shared/limits.js';
 import type { PreparedDraft } from './draft.js';
 import type { StoredEvent } from './model.js';
 import { type Keys, type PlacedEvent, type Settled, settleInside } from './place.js';
-import { DuplicateKey, type Ports, type TimelineStore } from './ports.js';
+import { Contended, DuplicateKey, type Ports, type TimelineStore } from './ports.js';
 
 /**
  * One a process. It takes what gathered while the last batch was being written, so that load makes batches and not
@@ -82,12 +82,37 @@ export function createWriter(options: WriterOptions): Writer {
       if (isOutage(error)) return batch.map(() => ({ error }));
       // One was written before: all are looked up now, and that one is answered with its first event.
       if (keys === 'new' && error instanceof DuplicateKey) return write(batch, 'looked up');
+      if (error instanceof Contended) return writeApart(batch, error);
       if (batch.length <= 1) return Promise.all(batch.map((draft) => settleAlone(draft, error)));
       // A rival process took a key, or one draft is bad: halves find it, its neighbours do not suffer.
       const middle = Math.ceil(batch.length / 2);
       const first = await write(batch.slice(0, middle), 'looked up');
       return [...first, ...(await write(batch.slice(middle), 'looked up'))];
     }
+  }
+
+  /**
+   * A rival holds one of these conversations: perhaps a process that died holding it, and then for a minute. The others
+   * are written without it; who writes into it is told to try again, and all of them, so that nobody overtakes.
+   */
+  async function writeApart(batch: readonly PreparedDraft[], cause: Contended): Promise<Settled[]> {
+    const rows = [...new Set(batch.map(contendedRow))];
+    if (rows.length === 1) return batch.map(() => ({ error: refusalOf(cause) }));
+    const near = new Set(rows.slice(0, Math.ceil(rows.length / 2)));
+    const isNear = batch.map((draft) => near.has(contendedRow(draft)));
+    const first = (
+      await write(
+        batch.filter((_, at) => isNear[at]),
+        'looked up',
+      )
+    ).values();
+    const second = (
+      await write(
+        batch.filter((_, at) => !isNear[at]),
+        'looked up',
+      )
+    ).values();
+    return isNear.map((is) => (is ? first : second).next().value as Settled);
   }
 
   async function settleAlone(draft: PreparedDraft, firstError: unknown): Promise<Settled> {
@@ -101,8 +126,7 @@ export function createWriter(options: WriterOptions): Writer {
         error = later;
       }
     }
-    if (error instanceof AppError) return { error };
-    return { error: new AppError('internal', undefined, { cause: error }) };
+    return { error: refusalOf(error) };
   }
 
   return {
@@ -128,6 +152,22 @@ function answer(entry: Waiting, settled: Settled | undefined): void {
   if (!settled) entry.reject(new AppError('internal'));
   else if ('error' in settled) entry.reject(settled.error);
   else entry.resolve({ event: settled.event, isFirst: settled.isFirst });
+}
+
+/** The row that rivals for a draft's place would meet at: its conversation, or its contact. */
+function contendedRow({ workspaceId, conversation, contactId }: PreparedDraft): string {
+  if (!conversation) return `${workspaceId}\ncontact\n${contactId}`;
+  return 'id' in conversation
+    ? `${workspaceId}\nid\n${conversation.id}`
+    : `${workspaceId}\nkey\n${conversation.open.key}`;
+}
+
+/** What a sender is told of a draft that could not be written. */
+function refusalOf(error: unknown): AppError {
+  if (error instanceof AppError) return error;
+  return new AppError(error instanceof Contended ? 'store_unavailable' : 'internal', undefined, {
+    cause: error,
+  });
 }
 
 const isOutage = (error: unknown): boolean =>

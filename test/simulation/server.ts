@@ -99,6 +99,7 @@ export function bootServer(world: World, index: number): SimServer {
         throw new AppError('store_unavailable');
     },
     committed: (written) => committed(world, written),
+    now: () => kernel.now,
   });
 
   const publication = createPublication();

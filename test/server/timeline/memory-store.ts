@@ -4,6 +4,7 @@ import type { PageSource } from '../../../server/timeline/page.js';
 import {
   type ContactChange,
   type ContactLink,
+  Contended,
   type ConversationState,
   DuplicateKey,
   type JobDraft,
@@ -11,12 +12,14 @@ import {
 } from '../../../server/timeline/ports.js';
 import type { RemakeStore } from '../../../server/timeline/remake.js';
 import type { TimelineSource } from '../../../server/timeline/timeline.js';
+import { AppError } from '../../../shared/errors.js';
 import { memoryPages, memoryTimelines } from './memory-sources.js';
-import { begin, Conflict, type MemoryTransaction } from './memory-transaction.js';
+import { begin, Conflict, type Holder, type MemoryTransaction } from './memory-transaction.js';
 
 /**
- * The timeline's ports in memory, with what a real store does to them: transactions see a snapshot, the second writer of
- * a conversation runs again, a unique key taken meanwhile aborts. Held to the mongoose sides by the contract tests.
+ * The timeline's ports in memory, with what a real store does to them: transactions see a snapshot, whoever writes a
+ * row first holds it, the second runs again, a unique key taken meanwhile aborts. A transaction that nobody ends (its
+ * process died) holds its rows until its life is over. Held to the mongoose sides by the contract tests.
  */
 export interface MemoryStore extends MemoryConnection {
   /** Another process's way to the same data, with faults of its own. */
@@ -32,6 +35,8 @@ export interface MemoryStore extends MemoryConnection {
   /** The counter of each workspace. */
   numbers: Map<string, number>;
   removedFiles: string[];
+  /** Which transaction holds which row. */
+  held: Map<string, Holder>;
   commits: number;
 }
 
@@ -51,6 +56,8 @@ export interface MemoryOptions {
   after?: () => Promise<void> | void;
   /** In the commit itself: what it made durable, in order. */
   committed?: (written: Written) => void;
+  /** The store's clock, in milliseconds. Without it a transaction lives for ever. */
+  now?: () => number;
 }
 
 export interface Written {
@@ -60,6 +67,9 @@ export interface Written {
   /** Events as they stand once they were erased. */
   buried: readonly StoredEvent[];
 }
+
+/** How often a rival may be first. */
+const rivalsAtMost = 8;
 
 export function memoryStore(options: MemoryOptions = {}): MemoryStore {
   const store: MemoryStore = {
@@ -72,6 +82,7 @@ export function memoryStore(options: MemoryOptions = {}): MemoryStore {
     moved: new Map(),
     numbers: new Map(),
     removedFiles: [],
+    held: new Map(),
     commits: 0,
     connect: (others) => connection(() => store, others),
     ...connection(() => store, options),
@@ -84,9 +95,9 @@ function connection(storeOf: () => MemoryStore, options: MemoryOptions): MemoryC
 
   async function transact<T>(work: (transaction: MemoryTransaction) => Promise<T>): Promise<T> {
     const store = storeOf();
-    for (let attempt = 1; attempt <= 100; attempt += 1) {
+    for (let rivals = 0; rivals < rivalsAtMost; rivals += 1) {
+      const { transaction, commit, end } = begin(store, options);
       try {
-        const { transaction, commit } = begin(store, options);
         const result = await work(transaction);
         await before('commit');
         commit();
@@ -95,9 +106,11 @@ function connection(storeOf: () => MemoryStore, options: MemoryOptions): MemoryC
         return result;
       } catch (error) {
         if (!(error instanceof Conflict)) throw error;
+      } finally {
+        end();
       }
     }
-    throw new Error('100 conflicts in a row.');
+    throw new Contended();
   }
 
   /** As `transact`, and again when a rival took a key: what it wrote is then found. */
@@ -109,6 +122,7 @@ function connection(storeOf: () => MemoryStore, options: MemoryOptions): MemoryC
       try {
         return await transact(work);
       } catch (error) {
+        if (error instanceof Contended) throw new AppError('store_unavailable');
         if (!(error instanceof DuplicateKey) || attempt >= tries) throw error;
       }
     }

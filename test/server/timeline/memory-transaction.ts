@@ -16,6 +16,15 @@ export type MemoryTransaction = TimelineTransaction & RemakeTransaction;
 /** A rival was faster: the transaction runs again. `before` may throw it. */
 export class Conflict extends Error {}
 
+/** A transaction as others meet it at the rows that it has written. */
+export interface Holder {
+  begunAt: number;
+  hasEnded: boolean;
+}
+
+/** As MongoDB's, of a transaction that nobody ends. */
+const transactionLifeMs = 60_000;
+
 export const idOf = (workspaceId: string, name: string): string => `${workspaceId}\n${name}`;
 const jobId = ({ workspaceId, name, key }: JobDraft) => idOf(workspaceId, `${name}\n${key}`);
 const eventId = (event: StoredEvent) => idOf(event.workspaceId, event.dedupeKey);
@@ -41,6 +50,17 @@ export function begin(store: MemoryStore, options: MemoryOptions) {
   const movedMarks = new Set<string>();
   const changes: ContactChange[] = [];
   const taken = new Map<string, number>();
+  const now = options.now ?? (() => 0);
+  const self: Holder = { begunAt: now(), hasEnded: false };
+  const isOver = ({ begunAt, hasEnded }: Holder) => hasEnded || now() - begunAt > transactionLifeMs;
+
+  /** Whoever writes a row first has it until its end, or until its life is over. */
+  function hold(row: string): void {
+    const holder = store.held.get(row);
+    if (holder && holder !== self && !isOver(holder)) throw new Conflict();
+    store.held.set(row, self);
+  }
+
   const inConversation = (workspaceId: string, conversationId: string): StoredEvent[] =>
     [...events.values()]
       .filter((one) => one.workspaceId === workspaceId && one.conversationId === conversationId)
@@ -79,6 +99,7 @@ export function begin(store: MemoryStore, options: MemoryOptions) {
       await before('takeNumbers');
       const number = seen.numbers.get(workspaceId);
       if (number === undefined) return null;
+      hold(`workspace\n${workspaceId}`);
       taken.set(workspaceId, count);
       return number + 1;
     },
@@ -86,12 +107,14 @@ export function begin(store: MemoryStore, options: MemoryOptions) {
       await before('writeConversations');
       for (const { state, previousHead } of list) {
         const id = idOf(state.workspaceId, state._id);
+        hold(`conversation\n${id}`);
         written.set(id, previousHead);
         conversations.set(id, state);
       }
     },
     async insertEvents(list) {
       await before('insertEvents');
+      for (const event of list) hold(`event\n${eventId(event)}`);
       newEvents.push(...list);
       for (const event of list) events.set(eventId(event), event);
     },
@@ -129,12 +152,14 @@ export function begin(store: MemoryStore, options: MemoryOptions) {
     async putConversation(state) {
       await before('putConversation');
       const id = idOf(state.workspaceId, state._id);
+      hold(`conversation\n${id}`);
       written.set(id, undefined);
       conversations.set(id, state);
     },
     async dropConversation(workspaceId, conversationId) {
       await before('dropConversation');
       const id = idOf(workspaceId, conversationId);
+      hold(`conversation\n${id}`);
       written.set(id, undefined);
       conversations.delete(id);
       for (const { _id } of marksOf(workspaceId, conversationId)) {
@@ -165,6 +190,7 @@ export function begin(store: MemoryStore, options: MemoryOptions) {
 
   /** All checks stand before the first write: a transaction is whole or not at all. */
   function check(): void {
+    if (isOver(self)) throw new Conflict();
     for (const workspaceId of taken.keys()) {
       if (store.numbers.get(workspaceId) !== seen.numbers.get(workspaceId)) throw new Conflict();
     }
@@ -208,7 +234,12 @@ export function begin(store: MemoryStore, options: MemoryOptions) {
     options.committed?.({ events: newEvents, jobs: newJobs, now: jobsAt, buried: [...buried.values()] });
   }
 
-  return { transaction, commit };
+  function end(): void {
+    self.hasEnded = true;
+    for (const [row, holder] of store.held) if (holder === self) store.held.delete(row);
+  }
+
+  return { transaction, commit, end };
 }
 
 function put<T>(rows: Map<string, T>, id: string, row: T | undefined): void {

@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { newId } from '../../../server/store/id.js';
-import { DuplicateKey, type TimelineTransaction } from '../../../server/timeline/ports.js';
+import {
+  Contended,
+  type ConversationState,
+  DuplicateKey,
+  type TimelineTransaction,
+} from '../../../server/timeline/ports.js';
 import { begin } from '../../../server/timeline/projection.js';
 import { withStore } from '../store.js';
 import { anEvent as event, sides, started } from './sides.js';
@@ -101,6 +106,22 @@ describe.each(sides)('the store port %s', (_name, make) => {
     const seqs = await Promise.all([advance('a'), advance('b')]);
     expect(seqs.toSorted()).toEqual([2, 3]);
     expect(runs).toBeGreaterThanOrEqual(3);
+  });
+
+  it('lets nobody wait for long for a row that another transaction holds, and for no other row at all', async () => {
+    const { store, workspaceId } = await make();
+    const write = (state: ConversationState) => (transaction: TimelineTransaction) =>
+      transaction.writeConversations([{ state, previousHead: 0 }]);
+    const [held, free] = [begin(started(workspaceId, 'held')), begin(started(workspaceId, 'free'))];
+    await store.transact(async (transaction) => {
+      await write(held)(transaction);
+      await expect(store.transact(write(held))).rejects.toBeInstanceOf(Contended);
+      await store.transact(write(free));
+    });
+    const found = await store.transact((transaction) =>
+      transaction.findConversations([held, free].map(({ _id: id }) => ({ workspaceId, id }))),
+    );
+    expect(found).toHaveLength(2);
   });
 
   it('shows a transaction one state from its first look to its end', async () => {

@@ -181,6 +181,31 @@ describe('the writer', () => {
     expect(first.store.events.size).toBe(2);
   });
 
+  it('writes around a conversation that a process died holding, and refuses all that comes for it until it is free', async () => {
+    const { store, send } = bench();
+    await Promise.all(['a', 'b', 'c'].map((key) => send(aMessage({ conversation: begunUnder(key) }))));
+    const dead = store.connect({ before: (step) => (step === 'commit' ? new Promise(() => {}) : undefined) });
+    const held = [...store.conversations.values()].find(({ key }) => key === 'b');
+    if (!held) throw new Error('b was not begun');
+    void dead.transact((transaction) =>
+      transaction.writeConversations([{ state: { ...held, head: 3 }, previousHead: held.head }]),
+    );
+    await settled();
+    const places = ['a', 'b', 'c', 'b', 'a', 'b'];
+    const sends = () =>
+      Promise.allSettled(
+        places.map((key, at) =>
+          send(aMessage({ conversation: begunUnder(key), dedupeKey: `${key}-${at}`, text: `${at}` })),
+        ),
+      );
+    const seen = (results: Awaited<ReturnType<typeof sends>>) =>
+      results.map((one) => (one.status === 'fulfilled' ? one.value.event.seq : one.reason.code));
+    const away = 'store_unavailable';
+    expect(seen(await sends())).toEqual([3, away, 3, away, 4, away]);
+    for (const holder of store.held.values()) holder.hasEnded = true;
+    expect(seen(await sends())).toEqual([3, 3, 3, 4, 4, 5]);
+  });
+
   it('gives the whole batch the outage, without asking the store for each half', async () => {
     let steps = 0;
     const { send } = bench({
