@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import mongoose from 'mongoose';
 import { AppError } from '../../shared/errors.js';
+import { mendDriver } from './driver.js';
 import { LockedError, own, ownerOf } from './embedded/disk/lock.js';
 import type { ServeOptions } from './embedded/serve.js';
 
@@ -99,8 +100,9 @@ async function stopWorker(worker: Worker): Promise<void> {
   await ended;
 }
 
-const connect = (uri: string) =>
-  mongoose.connect(uri, {
+function connect(uri: string): Promise<unknown> {
+  mendDriver();
+  return mongoose.connect(uri, {
     autoIndex: false,
     autoCreate: false,
     bufferCommands: false,
@@ -108,6 +110,7 @@ const connect = (uri: string) =>
     writeConcern: { w: 'majority' },
     maxPoolSize: 100,
   });
+}
 
 function take(directory: string, socketPath: string): () => void {
   try {
