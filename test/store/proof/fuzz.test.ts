@@ -7,7 +7,7 @@ import { MongoClient } from 'mongodb';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { frameOf, type Mutant, mutate, recordFrames } from './frames.js';
 import { isLong, randomFrom, seedOfRun } from './seed.js';
-import { aFolder, type Folder, type StoreProcess, startStore } from './store-process.js';
+import { aFolder, type Folder, type StoreProcess, startStore, unansweredBy } from './store-process.js';
 
 /** Frames that no driver sends: the store lives on, holds on to nothing, and serves everybody else meanwhile. */
 const frames = Number(process.env.FUZZ_FRAMES ?? (isLong ? 1_000_000 : 20_000));
@@ -153,12 +153,6 @@ async function openCursors(uri: string): Promise<number> {
   } finally {
     await client.close();
   }
-}
-
-/** What a handler threw that was no answer, once each: a broken frame is refused, and a broken command answered. */
-function unansweredBy({ said }: StoreProcess): string[] {
-  const failures = said().split('unanswered: ').slice(1);
-  return [...new Set(failures.map((failure) => failure.split('\n').slice(0, 4).join('\n')))];
 }
 
 /** Whether a frame alone ends a fresh store. */

@@ -66,6 +66,12 @@ function firstMessage(child: ChildProcess, said: () => string): Promise<unknown>
   });
 }
 
+/** What a handler threw that was no answer, once each. */
+export function unansweredBy({ said }: StoreProcess): string[] {
+  const failures = said().split('unanswered: ').slice(1);
+  return [...new Set(failures.map((failure) => failure.split('\n').slice(0, 4).join('\n')))];
+}
+
 /** Starts the store on a folder; `around` is a command that runs it, as `strace` does. */
 export async function startStore(folder: Folder, around: string[] = []): Promise<StoreProcess> {
   const [command, ...args] = [

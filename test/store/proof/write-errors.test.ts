@@ -6,7 +6,7 @@ import { type ImageReader, startImageReaders } from './images.js';
 import { canTrace } from './record.js';
 import { recordRun } from './recorded-run.js';
 import { isLong, randomFrom, seedOfRun } from './seed.js';
-import { aFolder, startStore } from './store-process.js';
+import { aFolder, startStore, unansweredBy } from './store-process.js';
 
 /**
  * Writes and syncs that fail: the kernel's answers are replaced by errors for a while. Nothing is acknowledged that is
@@ -78,6 +78,8 @@ describe('a store whose disk fails for a while', () => {
               }
             }
             slowest = Math.max(slowest, performance.now() - began);
+            // Refused, and told why: whoever asked knows what to do.
+            wrong.push(...unansweredBy(store).map((one) => `${name}: unanswered: ${one}`));
           },
         });
         const { book, before, entries, acknowledgedAt } = run;

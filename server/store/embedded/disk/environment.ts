@@ -170,6 +170,15 @@ export function openEnvironment(path: string, { mapBytes = defaultMapBytes } = {
     return fresh;
   }
 
+  /** @throws SnapshotLost when a commit has just failed, and what it left cannot be read yet */
+  function beginRead(): Transaction {
+    try {
+      return alive().useReadTransaction();
+    } catch (error) {
+      throw isOfDisk(error) ? new SnapshotLost(message(error)) : error;
+    }
+  }
+
   /** Loses every snapshot. */
   async function openAgain(): Promise<void> {
     // LMDB copies in a thread of its own, from what is to be closed here.
@@ -199,7 +208,7 @@ export function openEnvironment(path: string, { mapBytes = defaultMapBytes } = {
     },
 
     snapshot() {
-      const txn = alive().useReadTransaction();
+      const txn = beginRead();
       let state: 'held' | 'lost' | 'done' = 'held';
       const snapshot: HeldSnapshot = {
         get txn() {
