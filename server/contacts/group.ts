@@ -1,6 +1,7 @@
 import type { ClientSession } from 'mongoose';
 import { AppError } from '../../shared/errors.js';
 import { limits } from '../../shared/limits.js';
+import { gather } from '../store/gather.js';
 import type { Scope } from '../workspaces/scope.js';
 import { ContactModel, type ContactRow, MovedEventModel } from './model.js';
 
@@ -77,6 +78,18 @@ export async function groupsUnder(
 }
 
 const orderInGroup = (row: ContactRow): number => (row.headId === row._id ? 0 : row.createdAt.getTime());
+
+/** The head that a contact stands under; null for none of this workspace. Those asked for together are read together. */
+export const headOf = (scope: Pick<Scope, 'workspaceId'>, contactId: string): Promise<string | null> =>
+  heads(scope.workspaceId, contactId);
+
+const heads = gather(async (workspaceId, contactIds: readonly string[]) => {
+  const rows = await ContactModel.find({ workspaceId, _id: { $in: [...contactIds] } }, { headId: 1 })
+    .lean()
+    .limit(contactIds.length);
+  const known = new Map(rows.map(({ _id, headId }) => [_id, headId]));
+  return contactIds.map((id) => known.get(id) ?? null);
+});
 
 /** Events of nobody's identity that an unmerge let go with the contact that left: they stand elsewhere than they say. */
 export interface MovedEvents {

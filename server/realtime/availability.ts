@@ -20,11 +20,14 @@ export interface AvailabilityBoard {
 }
 
 const keepMs = 5_000;
+const soonMs = 20;
 const reloadMs = 10_000;
 
 export function availabilityBoard(desks: Pick<Desks, 'of'>, visitors: VisitorNamespace): AvailabilityBoard {
   const kept = new Map<string, { availability: Availability; until: number }>();
   const timers = new Set<NodeJS.Timeout>();
+  /** Workspaces that are looked at in a moment anyway: a thousand consoles that come back are one change. */
+  const soon = new Set<string>();
 
   async function look(workspaceId: string): Promise<Availability> {
     const here = new Set(desks.of(workspaceId).map(({ agentId }) => agentId));
@@ -49,6 +52,7 @@ export function availabilityBoard(desks: Pick<Desks, 'of'>, visitors: VisitorNam
   function later(workspaceId: string, afterMs: number): void {
     const timer = setTimeout(() => {
       timers.delete(timer);
+      if (afterMs === soonMs) soon.delete(workspaceId);
       lookAndTell(workspaceId).catch((error: unknown) =>
         log.warn({ err: error }, 'availability is not known'),
       );
@@ -65,7 +69,11 @@ export function availabilityBoard(desks: Pick<Desks, 'of'>, visitors: VisitorNam
       kept.set(workspaceId, { availability, until: performance.now() + keepMs });
       return availability;
     },
-    changed: (workspaceId) => later(workspaceId, 0),
+    changed(workspaceId) {
+      if (soon.has(workspaceId)) return;
+      soon.add(workspaceId);
+      later(workspaceId, soonMs);
+    },
     left: (workspaceId) => later(workspaceId, reloadMs),
     close() {
       for (const timer of timers) clearTimeout(timer);

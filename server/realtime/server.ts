@@ -5,7 +5,7 @@ import { limits } from '../../shared/limits.js';
 import type { Availability, Visit } from '../../shared/protocol.js';
 import type { VisitorRates } from '../channels/chat/rates.js';
 import type { LiveVisitors } from '../channels/chat/requests.js';
-import { contactRow } from '../contacts/group.js';
+import { headOf } from '../contacts/group.js';
 import type { ReplyPorts } from '../conversations/send.js';
 import { log } from '../log.js';
 import type { RedisLink } from '../redis.js';
@@ -105,12 +105,13 @@ export function createRealtime(http: HttpServer, deps: RealtimeDeps): Realtime {
     );
   });
   async function tellPresence(workspaceId: string, contactId: string): Promise<void> {
-    const [{ headId }, visit] = await Promise.all([
-      contactRow({ workspaceId }, contactId),
+    const [headId, visit] = await Promise.all([
+      headOf({ workspaceId }, contactId),
       // Whoever speaks here spoke last. Whoever has left here may have a tab elsewhere.
       presence.latest(workspaceId, [contactId])?.visit ?? visitOf(workspaceId, [contactId]),
     ]);
-    agents.to(rooms.workspace(workspaceId)).emit('presence', { contactId: headId, visit });
+    if (headId !== null)
+      agents.to(rooms.workspace(workspaceId)).emit('presence', { contactId: headId, visit });
   }
   async function visitOf(workspaceId: string, contactIds: readonly string[]): Promise<Visit | null> {
     const elsewhere = await peers.visits(workspaceId, contactIds);

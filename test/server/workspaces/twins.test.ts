@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { makeClaim } from '../../../server/contacts/claims.js';
 import { changeContact, contactDetail, listContacts } from '../../../server/contacts/contacts.js';
+import { headOf } from '../../../server/contacts/group.js';
 import { beginImport, undoImport } from '../../../server/contacts/imports.js';
 import { mergeContacts, previewMerge, previewUnmerge, unmerge } from '../../../server/contacts/merge.js';
 import { proveIdentity } from '../../../server/contacts/prove.js';
@@ -159,6 +160,7 @@ async function attempt(mine: Lived, theirs: Lived): Promise<[string, string][]> 
   );
   expect(await eraseEvents(mongooseRemake, scope.workspaceId, [eventId])).toBe(0);
   expect(await visitorContact(scope, visitor.visitorId)).toBeNull();
+  expect(await headOf(scope, ann)).toBeNull();
   await forgetVisitor(scope, visitor.visitorId);
   return outcomes;
 }
