@@ -34,9 +34,9 @@ export interface HttpDeps {
 /**
  * The bare server, before anything answers on it. Its limits are against whoever opens connections and says little:
  * headers must be whole within 10 s, a JSON body within 10 more, any request within 5 minutes (a large file on a slow
- * line), and an idle connection is closed.
+ * line), and a connection on which nothing moves for `stillMs`, because nobody reads its answer or nobody asks, is closed.
  */
-export function createHttpServer(): Server {
+export function createHttpServer({ stillMs = 120_000 } = {}): Server {
   const server = createServer({
     headersTimeout: 10_000,
     requestTimeout: 300_000,
@@ -44,8 +44,8 @@ export function createHttpServer(): Server {
     connectionsCheckingInterval: 2_000,
     maxHeaderSize: 16 * 1024,
   });
-  // A reader that takes nothing of its answer; sockets that were upgraded have their own heartbeat.
-  server.setTimeout(120_000);
+  // Sockets that were upgraded have their own heartbeat.
+  server.setTimeout(stillMs);
   return server;
 }
 

@@ -5,6 +5,7 @@ import { ConversationModel } from '../conversations/model.js';
 import { storeNow } from '../store/clock.js';
 import { EventModel, type StoredEvent } from '../timeline/model.js';
 import type { PlacedEvent } from '../timeline/place.js';
+import { bodyOf } from '../timeline/projection.js';
 import { hearNotice, hearPlaced, wasTold } from '../timeline/publish.js';
 import { listWorkspaces } from '../workspaces/workspaces.js';
 
@@ -169,5 +170,10 @@ async function tellContacts(events: readonly StoredEvent[]): Promise<void> {
   const ids = [...new Set(changed.map(({ contactId }) => contactId))];
   const rows = await ContactModel.find({ _id: { $in: ids } }, { workspaceId: 1, headId: 1 }).lean();
   const heads = new Map(rows.map(({ headId, workspaceId }) => [headId, workspaceId]));
+  // What was merged is shown under its own id until that is told: its former head, or the head that it is again.
+  for (const event of changed) {
+    if (event.kind !== 'contact_merged' && event.kind !== 'contact_unmerged') continue;
+    heads.set(bodyOf(event, event.kind).mergedId, event.workspaceId);
+  }
   for (const [contactId, workspaceId] of heads) hearNotice({ type: 'contact', workspaceId, contactId });
 }

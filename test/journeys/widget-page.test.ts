@@ -101,7 +101,7 @@ describe('the widget on a page', () => {
     await close();
   });
 
-  it('chats under a strict policy with Trusted Types, without a violation and without a foreign host', async () => {
+  it('C3: chats under a strict policy with Trusted Types, without a violation and without a foreign host', async () => {
     const { page, requests, errors, close } = await visit();
     await press(page);
     await write(page, 'Is my bike ready?');

@@ -64,7 +64,7 @@ describe('the widget as it is delivered', () => {
     rmSync(again, { recursive: true });
   });
 
-  it('holds no eval, no HTML sink, no foreign host', () => {
+  it('C3: holds no eval, no HTML sink, no foreign host', () => {
     for (const [name, source] of sources) {
       expect(source, name).not.toMatch(
         /\beval\s*\(|new Function|document\.write|insertAdjacentHTML|setAttribute\("style/,
@@ -75,7 +75,7 @@ describe('the widget as it is delivered', () => {
     }
   });
 
-  it('makes its Trusted Types policy under its own name', () => {
+  it('C3: makes its Trusted Types policy under its own name', () => {
     const panel = [...sources].find(([name]) => name.startsWith('panel'))?.[1] ?? '';
     expect(panel).toMatch(/createPolicy\("threadline"/);
     expect(panel).not.toContain('createPolicy("lit-html"');

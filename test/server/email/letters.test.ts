@@ -100,7 +100,7 @@ const oddities: Record<string, (read: Letter) => void> = {
 };
 
 describe('a letter', () => {
-  it.each(Object.entries(oddities))('%s', async (name, check) => check(await letter(name)));
+  it.each(Object.entries(oddities))('E12: %s', async (name, check) => check(await letter(name)));
 
   it('E6: keeps every file under a name that is safe to show and to save', async () => {
     const { files } = await letter('odd-file-names');

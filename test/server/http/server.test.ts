@@ -1,4 +1,6 @@
+import type { ServerResponse } from 'node:http';
 import { connect } from 'node:net';
+import { Readable } from 'node:stream';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { demoSignInLink } from '../../../server/http/demo/session.js';
@@ -276,6 +278,44 @@ describe('A15: those who send slowly', () => {
     await Promise.all(closed);
     clearInterval(drip);
     expect((await get('/healthz')).status).toBe(200);
+  });
+});
+
+function* endless(): Generator<Buffer> {
+  for (;;) yield Buffer.alloc(64 * 1024);
+}
+
+describe('A15: those who read slowly', () => {
+  it('are closed when nothing of their answer moves, and hold no more of it than the system does', async () => {
+    const answers: ServerResponse[] = [];
+    const ended: Promise<void>[] = [];
+    /** Bytes that are kept for each, at the moment at which it is given up. */
+    const held: number[] = [];
+    const server = createHttpServer({ stillMs: 500 }).on('request', (req, res) => {
+      if (req.url === '/short') return void res.end('served');
+      answers.push(res);
+      ended.push(new Promise((resolve) => res.on('close', () => resolve())));
+      res.socket?.once('timeout', () => held.push(res.writableLength));
+      Readable.from(endless()).pipe(res);
+    });
+    const port = await listen(server, { port: 0, host: '127.0.0.1' });
+    const readers = Array.from({ length: 50 }, () => connect(port, '127.0.0.1').pause());
+    const closed = readers.map((reader) => {
+      reader.on('error', () => {});
+      reader.write('GET /endless HTTP/1.1\r\nhost: x\r\n\r\n');
+      return new Promise<void>((resolve) => reader.on('close', () => resolve()));
+    });
+    await vi.waitUntil(() => answers.length === readers.length, { timeout: 30_000 });
+    expect(await (await fetch(`http://127.0.0.1:${port}/short`)).text()).toBe('served');
+    await Promise.all(ended);
+    expect(held).toHaveLength(readers.length);
+    expect(Math.max(...held)).toBeLessThan(256 * 1024);
+    expect(Math.min(...held)).toBeGreaterThan(0);
+    expect(await (await fetch(`http://127.0.0.1:${port}/short`)).text()).toBe('served');
+    for (const reader of readers) reader.destroy();
+    await Promise.all(closed);
+    server.closeAllConnections();
+    server.close();
   });
 });
 

@@ -2,10 +2,11 @@ import mongoose from 'mongoose';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createContact } from '../../../server/contacts/create.js';
 import { type Follower, followEvents } from '../../../server/realtime/follow.js';
+import { newId } from '../../../server/store/id.js';
 import { append } from '../../../server/timeline/append.js';
-import { prepare } from '../../../server/timeline/draft.js';
+import { type DraftEvent, prepare } from '../../../server/timeline/draft.js';
 import { settleInside } from '../../../server/timeline/place.js';
-import { onPublished, type Published, publishOnce } from '../../../server/timeline/publish.js';
+import { onNotice, onPublished, type Published, publishOnce } from '../../../server/timeline/publish.js';
 import { mongooseStore } from '../../../server/timeline/store.js';
 import { systemPorts } from '../../../server/timeline/system.js';
 import { aCompany, withStore } from '../store.js';
@@ -41,7 +42,7 @@ async function until(holds: () => boolean): Promise<void> {
 }
 
 /** As another process does it: the very same writing, and no word to this one. */
-async function appendElsewhere(scope: { workspaceId: string }, draft: ReturnType<typeof aMessage>) {
+async function appendElsewhere(scope: { workspaceId: string }, draft: DraftEvent) {
   const [settled] = await mongooseStore.transact((transaction) =>
     settleInside(transaction, [prepare(scope.workspaceId, draft)], systemPorts),
   );
@@ -131,5 +132,24 @@ describe('Following the store', () => {
     const after = await write('after');
     await until(() => told.has(after._id));
     for (const { _id } of [before, first, meanwhile, after]) expect(told.get(_id)).toHaveLength(1);
+  });
+
+  it('tells of a merge made elsewhere, under the name of either contact', async () => {
+    const { scope } = await aCompany();
+    const [headId, mergedId] = [await createContact(scope), await createContact(scope)];
+    const told = new Set<string>();
+    stops.push(onNotice((notice) => notice.type === 'contact' && void told.add(notice.contactId)));
+    follower = followEvents({ patienceMs: 50, report: ({ error }) => expect.unreachable(String(error)) });
+    await appendElsewhere(scope, {
+      kind: 'contact_merged',
+      body: { mergeId: newId(), headId, mergedId, reason: 'agent', preferences: {} },
+      channel: null,
+      direction: 'internal',
+      actor: { type: 'system' },
+      dedupeKey: 'merged:elsewhere',
+      occurredAt: new Date(),
+      contactId: headId,
+    });
+    await until(() => told.has(headId) && told.has(mergedId));
   });
 });
