@@ -7,25 +7,18 @@ import { kilobytes, report } from './table.mjs';
 const settle = () => new Promise((resolve) => setTimeout(resolve, 3_000));
 
 /**
- * What each socket of a crowd adds to the process. The crowd comes twice and is counted the second time, without its first
- * fifth: what a server loads, compiles and makes room for when it first meets so many is not what each of them costs.
+ * What each of the last four fifths of a crowd adds to the process: what a server loads, compiles and makes room for when
+ * it meets the first is not what each of them costs.
  */
 async function grown(server, count, open) {
   const first = Math.round(count / 5);
-  const come = async (from, to) => openMany(to - from, 100, (n) => open(n + from));
-  const leave = async (sockets) => {
-    for (const socket of sockets) socket.close();
-    await settle();
-    await server.figures();
-  };
-  await leave(await come(0, count));
-  const sockets = await come(0, first);
+  const sockets = await openMany(first, 100, open);
   await settle();
   const before = await server.figures();
-  sockets.push(...(await come(first, count)));
+  sockets.push(...(await openMany(count - first, 100, (n) => open(n + first))));
   await settle();
   const after = await server.figures();
-  await leave(sockets);
+  for (const socket of sockets) socket.close();
   const each = (name) => (after.memory[name] - before.memory[name]) / (count - first);
   return { bytes: each('rss'), heapBytes: each('heapUsed') };
 }

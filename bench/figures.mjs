@@ -1,8 +1,17 @@
-// Loaded into a measured process before its own program (`--import`): answers its parent what it has used so far, after
-// a collection, so that garbage does not count as memory.
-process.on('message', (question) => {
+// Loaded into each thread of a measured process before its own program (`--import`): answers its parent what it has used so
+// far, after a collection in all of them, so that garbage does not count as memory.
+import { BroadcastChannel, isMainThread } from 'node:worker_threads';
+
+const threads = new BroadcastChannel('bench-figures');
+threads.unref();
+const collect = () => globalThis.gc?.();
+if (!isMainThread) threads.onmessage = collect;
+
+process.on('message', async (question) => {
   if (question !== 'figures') return;
-  globalThis.gc?.();
+  collect();
+  threads.postMessage('collect');
+  await new Promise((resolve) => setTimeout(resolve, 300));
   process.send({ cpu: process.cpuUsage(), memory: process.memoryUsage() });
 });
 // A run that is ended early leaves nobody behind.
