@@ -9,7 +9,7 @@ export interface Connection {
   on(event: 'drain', listener: () => void): unknown;
   close(discard?: boolean): unknown;
   readonly transport: object;
-  readonly request: { headers: IncomingHttpHeaders; rawHeaders: string[] };
+  readonly request: { headers: IncomingHttpHeaders; rawHeaders: string[]; _query?: unknown };
 }
 
 /** Told of what waits for a connection that does not read as fast as it is written to. */
@@ -119,4 +119,6 @@ function keepWhatIsRead({ request }: Connection): void {
   const { headers } = request;
   request.headers = Object.fromEntries(headersRead.map((name) => [name, headers[name]]));
   request.rawHeaders = [];
+  // What stood in the address was for the engine, which has read it.
+  request._query = undefined;
 }

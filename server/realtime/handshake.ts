@@ -29,9 +29,11 @@ export function readAuth<const S extends v.GenericSchema>(schema: S, auth: unkno
   return parse(schema, auth);
 }
 
+const spent = Object.freeze({});
+
 interface Arriving {
   readonly conn: object;
-  readonly handshake: { auth: object };
+  handshake: object;
   on(event: 'disconnect', listener: () => void): unknown;
 }
 
@@ -55,7 +57,7 @@ export function admitEach<S extends Arriving>(
     admit(socket).then(
       () => {
         // Secrets and whatever else it said: read, and not kept for as long as the socket is open.
-        socket.handshake.auth = {};
+        socket.handshake = spent;
         next();
       },
       (error: unknown) => {

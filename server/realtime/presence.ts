@@ -26,37 +26,40 @@ interface Tab extends LatestVisit {
 
 /** `changed` is told of each contact whose visit is another now. */
 export function createPresence(changed: (workspaceId: string, contactId: string) => void): Presence {
-  // A contact has few tabs, nearly always one: a list is looked through sooner than a map is made.
-  const contacts = new Map<string, Tab[]>();
-  const keyOf = (workspaceId: string, contactId: string): string => [workspaceId, contactId].join(':');
+  // By workspace, then by contact. A contact has few tabs, nearly always one: a list is looked through sooner than a map
+  // is made.
+  const workspaces = new Map<string, Map<string, Tab[]>>();
   let last = 0;
 
   return {
     set(workspaceId, contactId, tabId, visit) {
-      const key = keyOf(workspaceId, contactId);
+      const contacts = workspaces.get(workspaceId) ?? new Map<string, Tab[]>();
+      workspaces.set(workspaceId, contacts);
       // The clock, so that processes can be compared; never the same twice here.
       last = Math.max(Date.now(), last + 1);
-      const tabs = contacts.get(key);
+      const tabs = contacts.get(contactId);
       const tab = tabs?.find(({ id }) => id === tabId);
       if (tab) Object.assign(tab, { visit, at: last });
       else if (tabs) tabs.push({ id: tabId, visit, at: last });
-      else contacts.set(key, [{ id: tabId, visit, at: last }]);
+      else contacts.set(contactId, [{ id: tabId, visit, at: last }]);
       changed(workspaceId, contactId);
     },
     remove(workspaceId, contactId, tabId) {
-      const key = keyOf(workspaceId, contactId);
-      const tabs = contacts.get(key);
+      const contacts = workspaces.get(workspaceId);
+      const tabs = contacts?.get(contactId);
       const at = tabs?.findIndex(({ id }) => id === tabId) ?? -1;
-      if (!tabs || at < 0) return;
-      if (tabs.length === 1) contacts.delete(key);
-      else tabs.splice(at, 1);
+      if (!contacts || !tabs || at < 0) return;
+      tabs.splice(at, 1);
+      if (tabs.length === 0) contacts.delete(contactId);
+      if (contacts.size === 0) workspaces.delete(workspaceId);
       changed(workspaceId, contactId);
     },
     latest(workspaceId, contactIds) {
-      const latest = latestOf(contactIds.flatMap((id) => contacts.get(keyOf(workspaceId, id)) ?? []));
+      const contacts = workspaces.get(workspaceId);
+      const latest = latestOf(contactIds.flatMap((id) => contacts?.get(id) ?? []));
       return latest && { visit: latest.visit, at: latest.at };
     },
-    count: () => contacts.size,
+    count: () => [...workspaces.values()].reduce((sum, { size }) => sum + size, 0),
   };
 }
 
