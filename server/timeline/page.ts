@@ -46,8 +46,8 @@ export async function readPage(
   query: ReadConversation,
   audience: Audience,
 ): Promise<EventPage> {
-  const { conversationId, after, before } = query;
-  if ((after === undefined) === (before === undefined)) throw new AppError('bad_request', { field: 'after' });
+  const { conversationId } = query;
+  const from = edgeOf(query);
   // The head first: all up to it is committed with it, so what is read after is complete to here.
   const head = await source.headOf(workspaceId, conversationId);
   if (head === null) throw new AppError('conversation_not_found');
@@ -56,17 +56,24 @@ export async function readPage(
     workspaceId,
     conversationId,
     audience,
-    ...(after !== undefined ? { after, order: 'asc' } : { before: before ?? 0, order: 'desc' }),
+    ...from,
+    order: 'after' in from ? 'asc' : 'desc',
     upTo: head,
     limit: limit + 1,
   });
   const hasMore = found.length > limit;
   const page = found.slice(0, limit);
-  if (after === undefined) page.reverse();
+  if ('before' in from) page.reverse();
   const events = page.map((event) => toTimelineEvent(event, audience));
-  if (after === undefined) {
-    return { events, upTo: Math.max(0, Math.min((before ?? 0) - 1, head)), head, isStart: !hasMore };
+  if ('before' in from) {
+    return { events, upTo: Math.max(0, Math.min(from.before - 1, head)), head, isStart: !hasMore };
   }
-  const lastSeq = page.at(-1)?.seq ?? head;
-  return { events, upTo: hasMore ? lastSeq : Math.max(after, head), head, isStart: after === 0 };
+  const completeTo = (hasMore ? page.at(-1)?.seq : undefined) ?? head;
+  return { events, upTo: Math.max(from.after, completeTo), head, isStart: from.after === 0 };
+}
+
+function edgeOf({ after, before }: ReadConversation): { after: number } | { before: number } {
+  if (after !== undefined && before === undefined) return { after };
+  if (before !== undefined && after === undefined) return { before };
+  throw new AppError('bad_request', { field: 'after' });
 }
