@@ -80,7 +80,8 @@ function enqueue<Body>(
   const order = (work.outbox.at(-1)?.order ?? 0) + 1;
   const made: Outgoing<Body> = { ...item, order, state: 'saving', attempt: 0, failures: 0 };
   work.outbox.push(made);
-  save(work, made);
+  // Before storage was read, nobody knows its place among what is kept there: `restore` saves it.
+  if (work.isRestored) save(work, made);
 }
 
 function changeThread<Body>(work: Work<Body>, id: string, change: (thread: Thread) => Partial<Thread>): void {
@@ -102,7 +103,8 @@ function rest<Body>(work: Work<Body>, key: string, failures: number, error?: Err
 function take<Body>(work: Work<Body>, input: Input<Body>): void {
   switch (input.type) {
     case 'restored':
-      return restore(work, input.items);
+      // Somebody signed out while storage was being read: what it kept was theirs.
+      return work.isRestored ? undefined : restore(work, input.items);
     case 'connected':
     case 'disconnected':
       return turnLine(work, input.type === 'connected');
@@ -165,7 +167,11 @@ function restore<Body>(work: Work<Body>, items: readonly Stored<Body>[]): void {
   const kept = items
     .map((item) => {
       const begun = work.begun[item.thread];
-      return begun === undefined ? item : { ...item, thread: begun, conversationId: begun };
+      if (begun === undefined) return item;
+      const moved = { ...item, thread: begun, conversationId: begun, writtenIn: item.thread };
+      // In storage too, before the one that says where it belongs is forgotten.
+      if (!itemOf(work, item.clientId)) work.effects.push({ type: 'save', item: moved });
+      return moved;
     })
     .sort((a, b) => a.order - b.order)
     .map(

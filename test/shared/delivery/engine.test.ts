@@ -237,6 +237,41 @@ describe('delivery engine', () => {
     }
   });
 
+  it('writes down where the rest belongs before the one that says so is gone, and the page ends once more', () => {
+    const kept = { body: '', queuedAt: 0, writtenIn: 'new:1-first' };
+    const moved = { ...kept, clientId: '1-first', thread: 'begun', conversationId: 'begun', order: 1 };
+    const { writtenIn: _, ...left } = { ...kept, clientId: '2-second', thread: 'new:1-first', order: 2 };
+    const items = [moved, { ...left, conversationId: null }];
+    const { effects } = step(emptyState<string>(), { type: 'restored', items });
+    expect(effects).toContainEqual({
+      type: 'save',
+      item: { ...kept, clientId: '2-second', thread: 'begun', conversationId: 'begun', order: 2 },
+    });
+  });
+
+  it('saves nothing under a place of its own before it knows what storage keeps', () => {
+    const written = { type: 'write', clientId: 'new', thread: shared, body: '', queuedAt: 0 } as const;
+    const first = step(emptyState<string>(), written);
+    expect(first.effects).toEqual([]);
+    const item = { clientId: 'old', thread: shared, conversationId: shared, body: '', queuedAt: 0, order: 7 };
+    const { effects } = step(first.state, { type: 'restored', items: [item] });
+    expect(effects).toEqual([{ type: 'save', item: expect.objectContaining({ clientId: 'new', order: 8 }) }]);
+  });
+
+  it('takes up nothing that was read from storage for somebody who signed out meanwhile', () => {
+    const gone = step(emptyState<string>(), { type: 'wipe' });
+    const item = {
+      clientId: 'secret',
+      thread: shared,
+      conversationId: shared,
+      body: '',
+      queuedAt: 0,
+      order: 1,
+    };
+    const { state } = step(gone.state, { type: 'restored', items: [item] });
+    expect(state.outbox).toEqual([]);
+  });
+
   it('waits as long as the server says, and never gives up', () => {
     let state = { ...emptyState<string>(), isRestored: true, isOnline: true };
     let made = step(state, { type: 'write', clientId: 'patient', thread: shared, body: '', queuedAt: 0 });
