@@ -61,11 +61,17 @@ export async function buildWithFault(
 }
 
 /** Runs a campaign to its end in a process of its own. */
-export async function runCampaign(program: string, options: string[]): Promise<Campaign> {
+export async function runCampaign(
+  program: string,
+  options: string[],
+  environment: Record<string, string> = {},
+): Promise<Campaign> {
   const { code, output, errors } = await run(
     process.execPath,
     ['--enable-source-maps', program, ...options],
     root,
+    undefined,
+    environment,
   );
   if (code !== 0) throw new Error(`The campaign ended with ${code}: ${errors.slice(0, 4_000)}`);
   return JSON.parse(output);
@@ -76,9 +82,11 @@ function run(
   args: string[],
   cwd: string,
   input?: Buffer,
+  environment: Record<string, string> = {},
 ): Promise<{ code: number | null; output: string; errors: string }> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd, stdio: ['pipe', 'pipe', 'pipe'] });
+    const env = { ...process.env, ...environment };
+    const child = spawn(command, args, { cwd, env, stdio: ['pipe', 'pipe', 'pipe'] });
     let output = '';
     let errors = '';
     child.stdout.on('data', (chunk) => (output += chunk));

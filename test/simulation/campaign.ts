@@ -30,6 +30,8 @@ async function campaign(
   isFirst: boolean,
   history: string | undefined,
 ): Promise<Campaign> {
+  // Listeners that fail are shown so; here they are meant to.
+  process.removeAllListeners('warning');
   // An error's stack is half of its cost, and nobody reads those that a run provokes.
   Error.stackTraceLimit = 0;
   const total: Campaign = {

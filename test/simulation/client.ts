@@ -1,5 +1,11 @@
-import { type Delivery, type OutboxStorage, Refusal, runDelivery } from '../../shared/delivery/run.js';
-import type { Stored } from '../../shared/delivery/state.js';
+import {
+  type Delivery,
+  type OutboxStorage,
+  type Ports,
+  Refusal,
+  runDelivery,
+} from '../../shared/delivery/run.js';
+import type { DeliveryState, Stored } from '../../shared/delivery/state.js';
 import { type Owner, owner } from './kernel.js';
 import { type Down, type Link, openLink } from './network.js';
 import type { Answer, Ask } from './server.js';
@@ -32,6 +38,12 @@ export interface SimClient {
   write(mode: string, fresh: boolean): void;
   /** Asks something that no outbox keeps. */
   tell(ask: Ask): void;
+  /** Another person comes to this browser: nothing of the former one stays. */
+  wipe(): void;
+  /** The tab that had the line ends, and another one goes on from what it knew. */
+  handOver(): void;
+  /** Says again what it wrote last, as a tab that heard no answer. */
+  tellTwice(): void;
   /** The page ends at this moment, and is loaded again after `ms`. */
   reload(ms: number): void;
 }
@@ -102,14 +114,14 @@ export function createClient(
     };
   };
 
-  function boot(): void {
+  function boot(from?: DeliveryState<Body>): void {
     const me = owner(id);
     client.owner = me;
     client.loads += 1;
     client.hasUnread = false;
     asked = new Map();
     oracle.loaded(client);
-    const delivery = runDelivery<Body>({
+    const ports: Ports<Body> = {
       storage: storage(me),
       random,
       clock: { now: () => kernel.now, after: (ms, call) => kernel.after(me, ms, call) },
@@ -130,9 +142,13 @@ export function createClient(
           if (!page) throw new Error('an answer without its page');
           return page;
         },
-        mark: () => world.hit('read mark'),
+        mark(conversationId, seq) {
+          world.hit('read mark');
+          client.tell({ name: 'mark', conversationId, seq });
+        },
       },
-    });
+    };
+    const delivery = runDelivery<Body>(ports, from);
     client.delivery = delivery;
     delivery.subscribe(() => oracle.observe(client));
     // Somebody types into the page that just came up again.
@@ -230,18 +246,43 @@ export function createClient(
     tell(ask) {
       request(ask).catch(() => world.hit('request refused or unanswered'));
     },
+    wipe() {
+      oracle.wipes(client);
+      lastThread = null;
+      client.delivery.input({ type: 'wipe' });
+    },
+    handOver() {
+      const { state } = client.delivery;
+      end('the tab is gone');
+      boot(state);
+    },
+    tellTwice() {
+      const last = client.delivery.state.outbox.at(-1);
+      if (!last) return;
+      world.hit('told twice');
+      client.delivery.write(last.clientId, last.thread, last.body);
+      // Neither does anything to a message that is on its way.
+      for (const type of last.state === 'sending' ? (['retry', 'discard'] as const) : [])
+        client.delivery.input({ type, clientId: last.clientId });
+    },
     reload(ms) {
-      const { link } = client;
-      client.owner.isAlive = false;
-      client.delivery.stop();
-      client.link = null;
-      link?.close('the page is gone');
-      random = kernel.random(`${id}/${client.loads}`);
+      end('the page is gone');
       kernel.after(world.outside, ms, () => {
         if (!client.owner.isAlive) boot();
       });
     },
   };
+
+  function end(why: string): void {
+    const { link } = client;
+    client.owner.isAlive = false;
+    client.delivery.stop();
+    // What still comes back finds nobody.
+    for (const settle of [...asked.values()]) settle(null);
+    client.link = null;
+    link?.close(why);
+    random = kernel.random(`${id}/${client.loads}`);
+  }
   boot();
   return client;
 }

@@ -2,12 +2,9 @@ import type { JobRow } from '../../server/jobs/model.js';
 import type { JobProblem, JobStore } from '../../server/jobs/ports.js';
 import type { JobContext } from '../../server/jobs/runner.js';
 import type { Written } from '../server/timeline/memory-store.js';
-import { attempts, backoffMaxMs, backoffMs } from './jobs.js';
+import { bounds, plainBounds, runnerBounds } from './jobs.js';
 import type { SimServer } from './server.js';
 import type { World } from './world.js';
-
-const concurrency = 2;
-const holdMs = 30_000;
 
 interface Attempt {
   fence: number;
@@ -27,6 +24,8 @@ export function createJobOracle(worldOf: () => World, violate: (rule: string, wh
   const lost = new Set<string>();
   let clocksDiffered = false;
 
+  const boundsOf = (jobId: string) =>
+    bounds[worldOf().jobs.rows.get(jobId)?.name === 'chore' ? 'chore' : 'letter'];
   const attemptOf = (jobId: string, fence: number): Attempt | undefined => {
     const attempt = latest.get(jobId);
     return attempt?.fence === fence ? attempt : undefined;
@@ -36,16 +35,21 @@ export function createJobOracle(worldOf: () => World, violate: (rule: string, wh
     clocksDiffer: () => {
       clocksDiffered = true;
     },
+    revived(rows: readonly JobRow[]): void {
+      for (const { _id } of rows) latest.delete(_id);
+    },
     commits({ events, jobs }: Written): void {
       for (const event of events) {
         if (event.kind !== 'email' || event.direction !== 'out') continue;
+        // One that was found somewhere left another way: it must not leave again.
+        if (typeof (event.body as { clientId?: unknown }).clientId !== 'string') continue;
         expected.add(event._id);
         if (!jobs.some((job) => job.key === `email.send:${event._id}`)) {
           violate('a job with its event', `${event._id} was committed without its job`);
         }
       }
       for (const job of jobs) {
-        if (!events.some((event) => job.key === `email.send:${event._id}`)) {
+        if (!events.some(({ _id }) => expected.has(_id) && job.key === `email.send:${_id}`)) {
           violate('a job with its event', `${job.key} was committed without its event`);
         }
       }
@@ -57,6 +61,7 @@ export function createJobOracle(worldOf: () => World, violate: (rule: string, wh
       if (before && row.fence <= before.fence) violate('fences', `${row._id} was taken with an old fence`);
       if (before?.isRunning && before.server.owner.isAlive) {
         world.hit('job taken over from a living holder');
+        const { holdMs } = world.isPlain ? plainBounds : runnerBounds;
         const hadTrouble =
           clocksDiffered ||
           before.server.troubledAt >= now - holdMs ||
@@ -71,6 +76,7 @@ export function createJobOracle(worldOf: () => World, violate: (rule: string, wh
       lost.add(`${job._id}#${job.fence}`);
     },
     begins({ jobId, fence, attempt }: JobContext, server: SimServer): void {
+      const { concurrency } = worldOf().isPlain ? plainBounds : runnerBounds;
       const mine = running.get(server) ?? new Set();
       running.set(server, mine.add(`${jobId}#${fence}`));
       if (mine.size > concurrency) violate('bounded', `${server.owner.name} runs ${mine.size} jobs at once`);
@@ -78,6 +84,7 @@ export function createJobOracle(worldOf: () => World, violate: (rule: string, wh
       begun.add(`${jobId}#${fence}`);
       const own = attemptOf(jobId, fence);
       if (own) own.isRunning = true;
+      const { attempts } = boundsOf(jobId);
       if (attempt > attempts) violate('bounded', `${jobId} is in its attempt ${attempt} of ${attempts}`);
     },
     /** The handler is about to do what cannot be undone. */
@@ -106,6 +113,7 @@ export function createJobOracle(worldOf: () => World, violate: (rule: string, wh
       if (!('state' in change)) return;
       const attempt = attemptOf(job._id, job.fence);
       if (attempt) attempt.isRunning = false;
+      const { attempts, backoffMs, backoffMaxMs } = boundsOf(job._id);
       if (change.state === 'waiting') {
         const most = Math.min(backoffMs * 2 ** (job.attempts - 1), backoffMaxMs);
         const wait = change.dueAt.getTime() - server.now().getTime();
@@ -116,7 +124,10 @@ export function createJobOracle(worldOf: () => World, violate: (rule: string, wh
           violate('backs off', `${job._id} waits ${wait} ms`);
         if (job.attempts >= attempts) violate('bounded', `${job._id} has no attempt left, and waits`);
       }
-      if (change.state === 'dead' && job.attempts < attempts)
+      // What no retry can change is dead at once.
+      const { what } = job.payload as { what: unknown };
+      const isHopeless = job.name === 'chore' && (what === 'hopeless' || typeof what !== 'string');
+      if (change.state === 'dead' && job.attempts < attempts && !isHopeless)
         violate('at least once', `${job._id} died early`);
     },
     fencedOut(job: JobRow, server: SimServer): void {
@@ -130,6 +141,8 @@ export function createJobOracle(worldOf: () => World, violate: (rule: string, wh
     unfinishedJob(): string | null {
       for (const row of worldOf().jobs.rows.values()) {
         if (row.state === 'waiting' || row.state === 'running') return `${row._id} is ${row.state}`;
+        if (row.state === 'dead' && !worldOf().mended.has(row._id))
+          return `${row._id} is dead, and nobody looked`;
       }
       return null;
     },
@@ -146,6 +159,11 @@ export function createJobOracle(worldOf: () => World, violate: (rule: string, wh
           violate('at least once', `${eventId} is done, and nobody was told`);
         else if (said?.dedupeKey.endsWith(':sent') && !letters.has(eventId))
           violate('at least once', `${eventId} never left`);
+      }
+      for (const { _id, name, state, payload } of rows) {
+        const isBroken = name === 'chore' && typeof (payload as { what: unknown }).what !== 'string';
+        if (state === 'dead' && !isBroken)
+          violate('at least once', `${_id} is dead, and nothing is wrong any more`);
       }
       for (const [id, server] of fencedOut) {
         if (server.owner.isAlive) violate('told to stop', `${id} was fenced out, and nobody heard of it`);

@@ -5,13 +5,18 @@ import type { DueQueue, JobPorts, JobShelf, JobStore, LeaseStore } from '../../s
 import type { JobKind } from '../../server/jobs/runner.js';
 import { AppError } from '../../shared/errors.js';
 import { reached } from './reached.js';
-import type { SimServer } from './server.js';
+import { crashServer, type SimServer } from './server.js';
 import type { World } from './world.js';
 
-/** Few, so that a schedule reaches the end of them. */
-export const attempts = 4;
-export const backoffMs = 5_000;
-export const backoffMaxMs = 12_000;
+/** What the oracle holds them to. A letter has few attempts, so that a schedule reaches the end; a chore is as usual. */
+export const bounds = {
+  letter: { attempts: 4, backoffMs: 5_000, backoffMaxMs: 12_000 },
+  chore: { attempts: 8, backoffMs: 5_000, backoffMaxMs: 3_600_000 },
+};
+
+/** Few, so that they are reached; a plain run has what the product has when nobody says otherwise. */
+export const runnerBounds = { concurrency: 2, holdMs: 30_000, pollMs: 5_000 };
+export const plainBounds = { concurrency: 8, holdMs: 20_000 };
 
 /** The way of one process to the jobs: it takes time, can fail before the store was reached, and after. */
 export function simJobs(world: World, server: SimServer): JobStore & JobShelf {
@@ -28,6 +33,18 @@ export function simJobs(world: World, server: SimServer): JobStore & JobShelf {
   }
   return {
     ...reached(jobs, (name, work) => carry(`job.${name}`, work)),
+    revive: (id, jobId, at) =>
+      carry('job.revive', async () => {
+        const row = await jobs.revive(id, jobId, at);
+        if (row) oracle.revived([row]);
+        return row;
+      }),
+    async reviveAll(id, at) {
+      return carry('job.reviveAll', async () => {
+        oracle.revived([...jobs.rows.values()].filter(({ state }) => state === 'dead'));
+        return jobs.reviveAll(id, at);
+      });
+    },
     claim: (names, holder, now, heldUntil) =>
       carry('job.claim', async () => {
         const row = await jobs.claim(names, holder, now, heldUntil);
@@ -86,7 +103,7 @@ export function simQueue(
     },
     close: () => own.close(),
   };
-  return { queue: due, sweepMs: 3_000 };
+  return { queue: due, ...(world.isPlain ? {} : { sweepMs: 3_000 }) };
 }
 
 export const jobPorts = (world: World, server: SimServer, random: () => number): JobPorts => ({
@@ -128,7 +145,7 @@ export function jobKinds(world: World, server: SimServer, random: () => number):
             if (context.signal.aborted) throw new Error('Told to stop.');
           }
           if (fails()) {
-            if (context.attempt < attempts) throw new Error('The mail server did not take it.');
+            if (context.attempt < bounds.letter.attempts) throw new Error('The mail server did not take it.');
             state = 'failed';
           } else {
             await context.confirmHold();
@@ -153,7 +170,25 @@ export function jobKinds(world: World, server: SimServer, random: () => number):
           oracle.ends(context, server);
         }
       },
-      { attempts, backoffMs, backoffMaxMs },
+      bounds.letter,
     ),
+    defineJob('chore', v.strictObject({ what: v.string() }), async ({ what }, context) => {
+      oracle.begins(context, server);
+      try {
+        await kernel.delay(server.owner, random() * 300);
+        // What is wrong with it is put right once all else is.
+        if (world.isHealed) return;
+        if (what === 'hopeless') throw new AppError('not_found');
+        // Whatever it is that somebody rejects with.
+        if (what === 'sulky') await Promise.reject('no words');
+        if (what === 'deadly') {
+          world.hit('job that kills its process');
+          crashServer(world, server.index, 1_000);
+          await new Promise(() => {});
+        }
+      } finally {
+        oracle.ends(context, server);
+      }
+    }),
   ];
 }

@@ -5,13 +5,14 @@ import type { TimelineEvent } from '../../shared/events/timeline.js';
 import type { Written } from '../server/timeline/memory-store.js';
 import type { Body, SimClient } from './client.js';
 import { createJobOracle } from './job-oracle.js';
+import { createTimelineOracle } from './timeline-oracle.js';
 import type { World } from './world.js';
 
 /**
  * Sees everything, from outside, and holds it to the delivery contract. It looks at what clients show, what the store
  * committed and what was answered; it knows nothing of how the shipped code comes to it.
  */
-export interface Oracle extends ReturnType<typeof createJobOracle> {
+export interface Oracle extends ReturnType<typeof createJobOracle>, ReturnType<typeof createTimelineOracle> {
   readonly violations: string[];
   readonly history: string[];
   readonly acknowledgedCount: number;
@@ -23,6 +24,8 @@ export interface Oracle extends ReturnType<typeof createJobOracle> {
   refused(client: SimClient, clientId: string, error: ErrorReply): void;
   discards(client: SimClient, clientId: string): void;
   retries(client: SimClient, clientId: string): void;
+  /** Its person signs out: whatever was written before is nobody's any more. */
+  wipes(client: SimClient): void;
   heard(client: SimClient, event: TimelineEvent): void;
   observe(client: SimClient): void;
   committed(written: Written): void;
@@ -51,6 +54,8 @@ interface Seen {
   threads: Readonly<Record<string, Thread>>;
 }
 
+const unacceptable = new Set(['empty', 'long', 'huge']);
+
 /** The oracle's own list of what a customer's browser may see. */
 const shownToVisitors = new Set(['message', 'conversation_started', 'status_changed']);
 
@@ -69,6 +74,8 @@ export function createOracle(worldOf: () => World): Oracle {
   const unread = new Set<SimClient>();
   const answeredKeys = new Set<string>();
   const acknowledgedIds = new Set<string>();
+  /** Of a person who signed out: by message, in which page that was. */
+  const forgotten = new Map<string, number>();
   /** By client and thread: not before this moment, by the server's own word. */
   const notBefore = new Map<SimClient, Map<string, number>>();
   const saidWait = new Map<string, number>();
@@ -94,7 +101,7 @@ export function createOracle(worldOf: () => World): Oracle {
     const from = shown[0] ? all.findIndex((event) => event._id === shown[0]?.id) : 0;
     for (const [at, event] of shown.entries()) {
       const real = all[from + at];
-      if (real?._id === event.id && real.seq === event.seq && isSame(real.body, event.body)) continue;
+      if (real?._id === event.id && real.seq === event.seq && saysIt(client, event, real)) continue;
       const list = shown.map(({ seq }) => seq).join();
       violate('one order', `${where} shows ${list}; committed are ${all.map(({ seq }) => seq).join()}`);
       return;
@@ -115,6 +122,16 @@ export function createOracle(worldOf: () => World): Oracle {
     }
   }
 
+  /** Its words, or, once they were erased, none of them. */
+  function saysIt({ kind }: SimClient, event: TimelineEvent, real: StoredEvent): boolean {
+    // A customer does not learn that they were taken for spam.
+    const text = JSON.stringify(real.body);
+    if (kind === 'visitor' && real.kind === 'status_changed')
+      return text.replaceAll('"spam"', '"closed"') === JSON.stringify(event.body);
+    if (!event.erased) return isSame(real.body, event.body);
+    return isSame(timelineOracle.tombstoneOf(real._id)?.body, event.body);
+  }
+
   function checkOutbox(
     client: SimClient,
     now: readonly Outgoing<Body>[],
@@ -131,6 +148,8 @@ export function createOracle(worldOf: () => World): Oracle {
     const earlier = new Map(before.map((item) => [item.clientId, item]));
     for (const item of now) {
       const { clientId, state } = item;
+      if (forgotten.get(clientId) === client.loads)
+        violate('nothing of the former person stays', `${clientId} is back in the outbox of ${client.id}`);
       if (state === 'sending') {
         if (flying.has(item.thread)) violate('one at a time', `${client.id} sends two in ${item.thread}`);
         flying.add(item.thread);
@@ -191,8 +210,13 @@ export function createOracle(worldOf: () => World): Oracle {
     if (clientId === undefined) return;
     const message = messages.get(clientId);
     if (!message) violate('nothing out of nowhere', `${clientId} was never written`);
-    if (message?.mode === 'empty') violate('refused or written', `${clientId} cannot be accepted`);
-    if (byClientId.has(clientId)) violate('exactly once', `${clientId} stands twice`);
+    if (message && unacceptable.has(message.mode))
+      violate('refused or written', `${clientId} cannot be accepted`);
+    // A retry of what was erased meanwhile is new: nothing is left to know it by.
+    const first = byClientId.get(clientId);
+    const isErased = first !== undefined && timelineOracle.tombstoneOf(first._id) !== undefined;
+    if (first && !isErased) violate('exactly once', `${clientId} stands twice`);
+    if (message && isErased) message.isLate = true;
     byClientId.set(clientId, event);
     checkSendersOrder(list, event, message);
     checkPlace(event, message);
@@ -228,6 +252,8 @@ export function createOracle(worldOf: () => World): Oracle {
     const before = seen.get(client);
     seen.set(client, { outbox, threads });
     if (before?.threads !== threads) {
+      for (const id of Object.keys(before?.threads ?? {}))
+        if (!threads[id]) record({ o: 'leave', p: `${client.id}/${client.loads}`, c: id });
       for (const [id, thread] of Object.entries(threads)) {
         if (before?.threads[id] !== thread) checkThread(client, id, thread, before?.threads[id]);
       }
@@ -236,9 +262,11 @@ export function createOracle(worldOf: () => World): Oracle {
   }
 
   const jobOracle = createJobOracle(worldOf, violate);
+  const timelineOracle = createTimelineOracle(worldOf, violate);
 
   return {
     ...jobOracle,
+    ...timelineOracle,
     violations,
     history,
     get acknowledgedCount() {
@@ -296,6 +324,14 @@ export function createOracle(worldOf: () => World): Oracle {
       if (message) message.isLate = true;
       record({ o: 'retry', p: client.id, m: clientId });
     },
+    wipes(client) {
+      for (const [clientId, message] of messages) {
+        if (message.sender !== client) continue;
+        Object.assign(message, { isDiscarded: true, isLate: true });
+        record({ o: 'late', p: client.id, m: clientId });
+        forgotten.set(clientId, client.loads);
+      }
+    },
     heard(client, event) {
       if (!eventIds.has(event.id)) violate('nothing out of nowhere', `${client.id} heard of ${event.id}`);
       if (client.kind === 'visitor' && !shownToVisitors.has(event.kind)) {
@@ -306,13 +342,15 @@ export function createOracle(worldOf: () => World): Oracle {
     committed(written) {
       for (const event of written.events) remember(event);
       jobOracle.commits(written);
+      timelineOracle.timelineCommits(written);
+      for (const { _id } of written.buried) record({ o: 'erased', e: _id });
     },
     answered: (dedupeKey) => void answeredKeys.add(dedupeKey),
     published(eventId) {
       const event = eventIds.get(eventId);
       if (!event) violate('commit, then publish', `${eventId} is not committed`);
       else if (
-        !/^(conversation-started|reopened):/.test(event.dedupeKey) &&
+        !/^(conversation-started|reopened|archive):/.test(event.dedupeKey) &&
         !answeredKeys.has(event.dedupeKey)
       ) {
         violate('acknowledge, then publish', `${event.dedupeKey} is not answered`);
@@ -334,6 +372,8 @@ export function createOracle(worldOf: () => World): Oracle {
             return `${client.id} is behind in ${_id}`;
         }
       }
+      for (const [{ name, isAlive }, count] of world.working)
+        if (isAlive && count > 0) return `${name} is at work`;
       return jobOracle.unfinishedJob();
     },
     final() {
@@ -350,15 +390,16 @@ export function createOracle(worldOf: () => World): Oracle {
       }
       for (const [id, events] of truth) {
         const row = [...worldOf().store.conversations.values()].find(({ _id }) => _id === id);
-        const incoming = events.filter(
-          ({ kind, direction }) => kind === 'message' && direction === 'in',
-        ).length;
-        if (row?.head !== events.at(-1)?.seq) violate('projection', `${id} says head ${row?.head}`);
-        if (row?.incoming !== incoming) violate('projection', `${id} counts ${row?.incoming} of ${incoming}`);
         const list = events.map((event) => [event.seq, event._id, clientIdOf(event) ?? null, event.kind]);
         record({ o: 'final', c: id, v: list });
+        // An import that was undone may have taken the whole conversation along.
+        if (!row && !timelineOracle.isBegun(id)) continue;
+        const incoming = timelineOracle.incomingOf(id);
+        if (row?.head !== events.at(-1)?.seq) violate('projection', `${id} says head ${row?.head}`);
+        if (row?.incoming !== incoming) violate('projection', `${id} counts ${row?.incoming} of ${incoming}`);
       }
       jobOracle.finalJobs();
+      timelineOracle.finalTimelines();
     },
   };
 }
@@ -371,5 +412,6 @@ const isSame = (a: unknown, b: unknown): boolean => a === b || JSON.stringify(a)
 
 function clientIdOf({ body }: StoredEvent): string | undefined {
   const id = body && typeof body === 'object' && 'clientId' in body ? body.clientId : undefined;
-  return typeof id === 'string' ? id : undefined;
+  // What staff do beside their pages is in no outbox.
+  return typeof id === 'string' && !id.startsWith('staff:') ? id : undefined;
 }

@@ -1,7 +1,12 @@
+import { rebuild } from '../../server/timeline/rebuild.js';
+import { watchDoor } from '../../server/timeline/watch.js';
+import { AppError } from '../../shared/errors.js';
+import { browse } from './browse.js';
 import { createClient } from './client.js';
 import { breakLink } from './network.js';
 import type { Operation, Schedule } from './schedule.js';
 import { bootServer, crashServer, restartServer } from './server.js';
+import { doWork } from './work.js';
 import { createWorld, type World, workspaceId } from './world.js';
 
 export interface Outcome {
@@ -23,6 +28,19 @@ const lookEveryMs = 5_000;
 export async function play(schedule: Schedule, options: { traces?: boolean } = {}): Promise<Outcome> {
   const world = createWorld(schedule, options.traces ? [] : null);
   const { kernel, oracle } = world;
+  const watched = { appended: 0, refused: 0 };
+  const endWatch = watchDoor({
+    clock: () => kernel.now,
+    appended() {
+      watched.appended += 1;
+    },
+    refused() {
+      watched.refused += 1;
+    },
+    committed: (began) => {
+      if (began > kernel.now) oracle.fails('watched', 'a batch was begun later than it was committed');
+    },
+  });
   const isOver = () => oracle.violations.length > 0;
   for (let at = 0; at < schedule.servers; at += 1) bootServer(world, at);
   for (let at = 0; at < schedule.visitors; at += 1) {
@@ -33,6 +51,7 @@ export async function play(schedule: Schedule, options: { traces?: boolean } = {
   }
   for (let at = 0; at < schedule.agents; at += 1)
     world.clients.push(createClient(world, 'agent', at, 100 + at));
+  for (const id of ['caller-0', 'caller-1', 'archived']) addContact(world, id);
   world.clients[0]?.write('text', true);
   await kernel.run(200, isOver);
   for (const operation of schedule.operations) {
@@ -44,11 +63,22 @@ export async function play(schedule: Schedule, options: { traces?: boolean } = {
   if (!isOver()) {
     heal(world);
     const end = kernel.now + healWithinMs;
-    while (kernel.now < end && !isOver() && oracle.unfinished() !== null) {
+    // At least once: that all connections are made anew takes a moment.
+    do {
+      mend(world);
       await kernel.run(kernel.now + lookEveryMs, isOver);
-    }
+    } while (kernel.now < end && !isOver() && oracle.unfinished() !== null);
+    if (!isOver()) await makeAgain(world, isOver);
     if (!isOver()) oracle.final();
   }
+  endWatch();
+  // Once more changes nothing: another play may be watched by now.
+  endWatch();
+  if (watched.appended + watched.refused < oracle.acknowledgedCount)
+    oracle.fails(
+      'watched',
+      `${oracle.acknowledgedCount} were acknowledged, and the door told of ${watched.appended}`,
+    );
   return {
     violations: oracle.violations,
     hits: world.hits,
@@ -62,6 +92,59 @@ export async function play(schedule: Schedule, options: { traces?: boolean } = {
 
 function addContact(world: World, id: string): void {
   world.store.contacts.set(`${workspaceId}\n${id}`, { id, workspaceId, headId: id, lastMergeId: null });
+}
+
+/** Made again from the events alone, everything is what it was, and what no event begins is gone. */
+async function makeAgain(world: World, isOver: () => boolean): Promise<void> {
+  const { kernel, store, oracle } = world;
+  const server = world.servers.find((one) => one !== null);
+  const [row] = store.conversations.values();
+  if (!server || !row) return;
+  // Whoever reads a conversation while it is undone may leave a mark at nothing: it goes when all is made again.
+  const marks = () =>
+    [...store.marks.values()].filter((mark) =>
+      store.conversations.has(`${workspaceId}\n${mark.conversationId}`),
+    );
+  const rows = () => JSON.stringify([[...store.conversations.values()], marks()]);
+  const before = rows();
+  store.conversations.set(`${workspaceId}\nunbegun`, { ...row, _id: 'unbegun', key: 'unbegun' });
+  let isMade = false;
+  const makeAndRead = async (): Promise<void> => {
+    try {
+      await rebuild(server.store.remake, 'all');
+    } catch (error) {
+      if (!(error instanceof AppError) || error.code !== 'store_unavailable') throw error;
+      // A process that ended in the middle of something still holds it, for a minute at most.
+      await kernel.delay(world.outside, 20_000);
+      return makeAndRead();
+    }
+    for (const pick of [6, 7, 8]) await browse(world, server, pick);
+  };
+  makeAndRead().then(
+    () => {
+      isMade = true;
+    },
+    (error: unknown) => oracle.fails('made again', String(error)),
+  );
+  await kernel.run(kernel.now + 300_000, () => isMade || isOver());
+  if (!isMade) oracle.fails('made again', 'not within five minutes');
+  if (rows() !== before) oracle.fails('made again', `${rows()} is not what stood: ${before}`);
+}
+
+/** Somebody looks after what failed for good while nothing worked. */
+function mend(world: World): void {
+  const server = world.servers.find((one) => one !== null);
+  const dead = [...world.jobs.rows.values()].filter(
+    ({ state, _id }) => state === 'dead' && !world.mended.has(_id),
+  );
+  const [first, ...others] = dead;
+  if (!server || !first) return;
+  for (const { _id } of dead) world.mended.add(_id);
+  world.hit('dead letter retried');
+  const scope = { workspaceId };
+  const retried =
+    others.length > 0 ? server.desk.retryAllDead(scope) : server.desk.retryDead(scope, first._id);
+  retried.catch((error: unknown) => world.oracle.fails('dead letters', String(error)));
 }
 
 /** A number of an operation chooses among those who are there. */
@@ -90,6 +173,13 @@ function perform(world: World, operation: Operation): void {
   if (!('server' in operation)) return;
   const server = among(world.servers, operation.server);
   if (!server) return;
+  if (operation.type === 'work') {
+    world.note(server.owner.name, `${operation.what} ${operation.pick}`);
+    doWork(world, server, operation.what, operation.pick).catch((error: unknown) =>
+      world.oracle.fails('no mistakes', `${operation.what} ${operation.pick}: ${error}`),
+    );
+    return;
+  }
   world.note(server.owner.name, operation.type);
   if (operation.type === 'step') server.armed = operation;
   else if (operation.type === 'crash') crashServer(world, server.index, operation.ms);
@@ -143,6 +233,11 @@ function performAtClient(
       world.hit('page gone while a conversation begins');
       for (let n = 0; n < 3; n += 1) client.write('text', n === 0);
       kernel.after(client.owner, operation.ms % 200, () => client.reload(100));
+      // And once more, while it takes up what was left.
+      if (operation.ms % 2)
+        kernel.after(world.outside, 200 + (operation.ms % 190), () => {
+          if (client.owner.isAlive) client.reload(100);
+        });
       return;
     }
     case 'reload':
@@ -169,6 +264,42 @@ function performAtClient(
       if (id === undefined || !thread) return;
       if (operation.type === 'older') delivery.input({ type: 'older', conversationId: id });
       else delivery.input({ type: 'seen', conversationId: id, seq: thread.upTo });
+      return;
+    }
+    case 'wipe':
+      world.hit('signed out');
+      // Every other time the page is just being loaded.
+      if (client.written % 2 === 0) client.reload(10);
+      kernel.after(world.outside, 12, () => {
+        if (client.owner.isAlive) client.wipe();
+      });
+      return;
+    case 'hand-over':
+      world.hit('handed over to another tab');
+      client.handOver();
+      return;
+    case 'told-twice':
+      client.tellTwice();
+      return;
+    case 'unfollow': {
+      const id = threads[0];
+      if (id === undefined) return;
+      world.hit('unfollowed');
+      delivery.input({ type: 'unfollow', conversationId: id });
+      delivery.input({ type: 'older', conversationId: id });
+      kernel.after(client.owner, 100, () => delivery.input({ type: 'follow', conversationId: id }));
+      return;
+    }
+    case 'astray':
+      world.hit('followed what is not there');
+      delivery.input({ type: 'follow', conversationId: 'nowhere' });
+      kernel.after(client.owner, 10_000, () =>
+        delivery.input({ type: 'unfollow', conversationId: 'nowhere' }),
+      );
+      return;
+    case 'read-by-other': {
+      const id = threads.at(-1);
+      if (id !== undefined) delivery.input({ type: 'read-by-other', conversationId: id, seq: 2 });
       return;
     }
     case 'retry':

@@ -33,11 +33,38 @@ export const storeSteps = [
   'writeConversations',
   'insertEvents',
   'insertJobs',
+  'changeContacts',
+  'bury',
+  'putConversation',
+  'eventsOn',
   'commit',
   'committed',
 ] as const;
 export const stepFaults = ['crash', 'refuse', 'away', 'conflict', 'duplicate'] as const;
-export const modes = ['text', 'empty', 'note', 'email'] as const;
+export const modes = ['text', 'empty', 'note', 'email', 'long', 'huge'] as const;
+/** What is done beside the people at their pages. */
+export const works = [
+  'call',
+  'letter',
+  'change',
+  'block',
+  'note',
+  'decide',
+  'stranger',
+  'archive',
+  'undo',
+  'erase',
+  'rebuild',
+  'merge',
+  'part',
+  'browse',
+  'picture',
+  'ask',
+  'malformed',
+  'chore',
+  'look',
+] as const;
+export type Work = (typeof works)[number];
 
 export type Operation = { waitMs: number } & (
   | { type: 'write'; client: number; mode: (typeof modes)[number]; count: number; fresh: boolean }
@@ -48,6 +75,8 @@ export type Operation = { waitMs: number } & (
       ms: number;
     }
   | { type: 'retry' | 'discard' | 'older' | 'seen'; client: number }
+  | { type: 'wipe' | 'hand-over' | 'told-twice' | 'unfollow' | 'astray' | 'read-by-other'; client: number }
+  | { type: 'work'; server: number; what: Work; pick: number }
   | { type: 'crash' | 'pause' | 'skew' | 'restart'; server: number; ms: number }
   | { type: 'step'; server: number; step: (typeof storeSteps)[number]; fault: (typeof stepFaults)[number] }
   | { type: 'store-away' | 'mail-away'; ms: number }
@@ -74,7 +103,8 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
       client,
       mode: fc.oneof(
         { weight: 6, arbitrary: among('text') },
-        { weight: 4, arbitrary: fc.constantFrom(...modes) },
+        { weight: 4, arbitrary: among('text', 'empty', 'note', 'email') },
+        { weight: 1, arbitrary: among('long', 'huge') },
       ),
       count: fc.integer({ min: 1, max: 4 }),
       fresh: fc.boolean(),
@@ -109,6 +139,24 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
     }),
   },
   { weight: 1, arbitrary: fc.record({ type: among('store-away', 'mail-away'), waitMs, ms: shortMs }) },
+  {
+    weight: 12,
+    arbitrary: fc.record({
+      type: among('work'),
+      waitMs,
+      server,
+      what: fc.constantFrom(...works),
+      pick: fc.nat({ max: 9_999 }),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      type: among('wipe', 'hand-over', 'told-twice', 'unfollow', 'astray', 'read-by-other'),
+      waitMs,
+      client,
+    }),
+  },
 );
 
 const chance = (max: number) =>

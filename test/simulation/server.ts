@@ -1,19 +1,21 @@
 import { type JobDesk, openJobDesk } from '../../server/jobs/desk.js';
+import type { JobShelf, JobStore } from '../../server/jobs/ports.js';
 import type { Runner } from '../../server/jobs/runner.js';
 import { createWake } from '../../server/jobs/wake.js';
 import { type AppendedEvent, type Door, openDoor } from '../../server/timeline/door.js';
 import type { DraftEvent } from '../../server/timeline/draft.js';
 import type { StoredEvent } from '../../server/timeline/model.js';
-import { readPage } from '../../server/timeline/page.js';
+import { type PageSource, readPage } from '../../server/timeline/page.js';
 import type { PlacedEvent } from '../../server/timeline/place.js';
 import { DuplicateKey } from '../../server/timeline/ports.js';
-import { forAudience } from '../../server/timeline/present.js';
+import { forAudience, toTimelineEvent } from '../../server/timeline/present.js';
 import { createPublication, type Publication, type Published } from '../../server/timeline/publish.js';
+import { isVisibleToVisitor } from '../../server/timeline/visibility.js';
 import { AppError, type ErrorReply, replyFor } from '../../shared/errors.js';
 import type { EventPage, TimelineEvent } from '../../shared/events/timeline.js';
 import type { MemoryConnection } from '../server/timeline/memory-store.js';
 import { Conflict } from '../server/timeline/memory-transaction.js';
-import { jobKinds, jobPorts, simJobs, simLeases, simQueue } from './jobs.js';
+import { jobKinds, jobPorts, runnerBounds, simJobs, simLeases, simQueue } from './jobs.js';
 import { type Owner, owner } from './kernel.js';
 import type { Link } from './network.js';
 import type { Operation } from './schedule.js';
@@ -23,7 +25,8 @@ import { committed, epoch, inboxId, type World, workspaceId } from './world.js';
 export type Ask =
   | { name: 'send'; clientId: string; conversationId: string | null; mode: string; text: string }
   | { name: 'read'; conversationId: string; after?: number; before?: number }
-  | { name: 'status'; conversationId: string; key: string };
+  | { name: 'status'; conversationId: string; key: string }
+  | { name: 'mark'; conversationId: string; seq: number };
 
 export type Answer = { ok: true; event?: TimelineEvent; page?: EventPage } | { ok: false; error: ErrorReply };
 
@@ -37,6 +40,7 @@ export interface SimServer {
   store: MemoryConnection;
   door: Door;
   publication: Publication;
+  jobs: JobStore & JobShelf;
   desk: JobDesk;
   runner: Runner;
   links: Set<Link>;
@@ -51,6 +55,12 @@ export interface SimServer {
   append(draft: DraftEvent): Promise<AppendedEvent>;
   /** One step towards the store and back: takes its time, and may meet a fault. */
   step(name: string): Promise<void>;
+  /** As server/conversations/read-marks.ts does it. */
+  markRead(
+    reader: readonly ['agent' | 'contact', string],
+    conversationId: string,
+    seq: number,
+  ): Promise<void>;
   findEvent(dedupeKey: string): Promise<StoredEvent | undefined>;
 }
 
@@ -121,19 +131,32 @@ export function bootServer(world: World, index: number): SimServer {
         newId: world.newId,
         later: (task) => void kernel.after(me, random() * 2, task),
       },
-      batch: 3,
-      queue: 4,
+      ...(world.isPlain ? {} : { batch: 3, queue: 4 }),
       publish: publication.publishOnce,
       wakeJobs: wake.wakeJobs,
     }),
     publication,
-    // Both are set right below.
+    // These are set right below.
+    jobs: undefined as unknown as SimServer['jobs'],
     desk: undefined as unknown as JobDesk,
     runner: undefined as unknown as Runner,
     async append(draft) {
       const appended = await server.door.append(workspaceId, draft);
       world.oracle.answered(draft.dedupeKey);
       return appended;
+    },
+    async markRead([readerType, readerId], conversationId, seq) {
+      await store.transact(async (transaction) => {
+        const [row] = await transaction.findConversations([{ workspaceId, id: conversationId }]);
+        if (!row) throw new AppError('conversation_not_found');
+        const _id = `${conversationId}:${readerType}:${readerId}`;
+        const marks = await transaction.findMarks(workspaceId, conversationId);
+        const reached = Math.min(seq, row.head);
+        if (reached <= (marks.find((mark) => mark._id === _id)?.seq ?? 0)) return;
+        const counted = await transaction.countedUpTo(row, readerType, reached);
+        const mark = { _id, workspaceId, conversationId, readerType, readerId, seq: reached, counted };
+        await transaction.moveMark(mark);
+      });
     },
     async findEvent(dedupeKey) {
       await step('findEvent');
@@ -171,18 +194,35 @@ export function bootServer(world: World, index: number): SimServer {
     if (ask.name === 'read') {
       const { name: _, ...query } = ask;
       const page = await readPage(
-        store.pages,
+        pages,
         workspaceId,
         { ...query, limit: pageLimit },
         audienceOfClient(client),
       );
       return { ok: true, page };
     }
+    if (ask.name === 'mark') {
+      const reader =
+        client.kind === 'agent' ? (['agent', client.id] as const) : (['contact', client.contactId] as const);
+      await server.markRead(reader, ask.conversationId, ask.seq);
+      return { ok: true };
+    }
     const { event } = await server.append(
       ask.name === 'send' ? await draftOf(client, ask) : await statusDraft(client, ask),
     );
     return { ok: true, event };
   }
+
+  /** Now and then a look at what stood a moment ago: a member of the store that lags behind. */
+  const pages: PageSource = {
+    ...store.pages,
+    async headOf(...place) {
+      const head = await store.pages.headOf(...place);
+      return head !== null && head > 1 && world.strikes(world.schedule.storeFails, 'read lags behind')
+        ? head - 1
+        : head;
+    },
+  };
 
   const conversationOf = async (id: string) => {
     await step('conversationOf');
@@ -194,7 +234,7 @@ export function bootServer(world: World, index: number): SimServer {
   /** As server/channels/chat/send.ts and server/conversations/send.ts make it. */
   async function draftOf(client: Link['client'], ask: Extract<Ask, { name: 'send' }>): Promise<DraftEvent> {
     const { clientId, mode } = ask;
-    const text = mode === 'empty' ? ' ' : ask.text;
+    const text = refusedTexts[mode] ?? ask.text;
     const said = { text, attachments: [], clientId };
     if (client.kind === 'visitor') {
       const dedupeKey = `chat:${inboxId}:${client.visitorId}:${clientId}`;
@@ -252,19 +292,32 @@ export function bootServer(world: World, index: number): SimServer {
     world.oracle.published(published.event.id);
     tell(server, published);
   });
+  publication.onPublished(({ event }) => {
+    // Its own loss, and nobody else's.
+    if (!world.strikes(world.schedule.mailFails / 10, 'listener fails')) return;
+    throw event.kind === 'message' ? new Error('A listener failed.') : 'A listener failed.';
+  });
   publication.relayTo({ placed: (placed) => relay(world, server, placed), notice: () => {} });
   world.servers[index] = server;
   const ports = jobPorts(world, server, random);
-  server.desk = openJobDesk({ store: simJobs(world, server), leases: simLeases(world, server), ports, wake });
-  server.runner = server.desk.startJobs(jobKinds(world, server, random), {
+  server.jobs = simJobs(world, server);
+  server.desk = openJobDesk({ store: server.jobs, leases: simLeases(world, server), ports, wake });
+  // Every fifth run the second process runs no jobs.
+  const kinds = index > 0 && world.schedule.seed % 5 === 0 ? [] : jobKinds(world, server, random);
+  server.runner = server.desk.startJobs(kinds, {
     report: ports.report,
-    concurrency: 2,
-    holdMs: 30_000,
-    pollMs: 5_000,
+    ...(world.isPlain ? {} : runnerBounds),
     ...simQueue(world, server, random),
   });
   return server;
 }
+
+/** What no door takes: no words, too many of them, and more than is looked at. */
+const refusedTexts: Record<string, string> = {
+  empty: ' ',
+  long: 'a'.repeat(8_001),
+  huge: 'a'.repeat(32_769),
+};
 
 export const audienceOfClient = ({ kind }: { kind: 'visitor' | 'agent' }) => kind;
 
@@ -310,6 +363,18 @@ function tell({ links }: SimServer, { event, conversation, previous, visibleToVi
   }
 }
 
+/** Tells every page that is connected here of events whose words are gone. */
+export function showErased(world: World, { links }: SimServer, events: readonly StoredEvent[]): void {
+  for (const event of events.filter(({ erased }) => erased === 'erased')) {
+    const row = world.store.conversations.get(`${workspaceId}\n${event.conversationId}`);
+    for (const { client, toClient } of links) {
+      const isTheirs = isVisibleToVisitor(event.kind) && row?.contactId === client.contactId;
+      if (client.kind === 'agent' || isTheirs)
+        toClient({ type: 'event', event: toTimelineEvent(event, client.kind) });
+    }
+  }
+}
+
 /** Gone at this moment, like by SIGKILL; started again after `forMs`. */
 export function crashServer(world: World, index: number, forMs: number): void {
   const server = world.servers[index];
@@ -331,7 +396,12 @@ export function restartServer(world: World, index: number): void {
   world.hit('server restart');
   world.note(server.owner.name, 'stops');
   for (const link of server.links) link.close('the server stops');
-  const isDone = Promise.all([server.runner.stop(2_000), server.door.idle()]);
+  // Work comes in while it stops.
+  server.runner.wake();
+  const isDone = Promise.all([
+    world.isPlain ? server.runner.stop() : server.runner.stop(2_000),
+    server.door.idle(),
+  ]);
   isDone.then(
     () => crashServer(world, index, 100),
     () => {},

@@ -56,6 +56,22 @@ const mustBeReached = [
   'letter sent again under its id',
   'retry',
   'discard',
+  'signed out',
+  'handed over to another tab',
+  'told twice',
+  'erased',
+  'import undone',
+  'archive read',
+  'contacts merged',
+  'stranger kept out',
+  'decided too late',
+  'dead letter retried',
+  'job that kills its process',
+  'rebuilt while all went on',
+  'timeline read in peace',
+  'picture drawn in peace',
+  'read lags behind',
+  'listener fails',
 ];
 
 async function addReading(file: string): Promise<void> {

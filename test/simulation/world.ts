@@ -20,7 +20,9 @@ export interface World {
   store: MemoryStore;
   jobs: ReturnType<typeof memoryJobs>;
   leases: LeaseStore;
-  /** What tells servers of due jobs, in every fourth run; null: they look into the store. */
+  /** Every third run has the bounds that the product has when nobody says otherwise. */
+  isPlain: boolean;
+  /** What tells servers of due jobs, in every other run; null: they look into the store. */
   queue: ReturnType<typeof memoryQueue> | null;
   clients: SimClient[];
   /** Null while it is down. */
@@ -30,6 +32,10 @@ export interface World {
   /** No more faults: the rest of the run shows that all come to the same. */
   isHealed: boolean;
   oracle: Oracle;
+  /** How much work each process has in hand; what a dead one had is never done. */
+  working: Map<Owner, number>;
+  /** Dead letters that were tried again. */
+  mended: Set<string>;
   /** How often each fault and each rare state was really reached. */
   hits: Map<string, number>;
   hit(name: string): void;
@@ -39,6 +45,10 @@ export interface World {
   trace: string[] | null;
   note(who: string, what: string): void;
   newId(): string;
+  /** Links the group of one head to another's, once the event that says so stands. */
+  merge(headId: string, mergedId: string, mergeId: string): void;
+  /** Another text once anything that a reader might see has changed. */
+  standsAs(): string;
 }
 
 /** Where virtual time begins on the wall. */
@@ -47,6 +57,7 @@ export const epoch = Date.UTC(2026, 2, 1);
 export function createWorld(schedule: Schedule, trace: string[] | null): World {
   const kernel = createKernel(schedule.seed);
   let ids = 0;
+  let merges = 0;
   const draws = new Map<string, () => number>();
   const world: World = {
     schedule,
@@ -55,6 +66,7 @@ export function createWorld(schedule: Schedule, trace: string[] | null): World {
     store: memoryStore(),
     jobs: memoryJobs(),
     leases: memoryLeases(),
+    isPlain: schedule.seed % 3 === 2,
     queue: null,
     clients: [],
     servers: [],
@@ -62,6 +74,8 @@ export function createWorld(schedule: Schedule, trace: string[] | null): World {
     mailAwayUntil: 0,
     isHealed: false,
     oracle: createOracle(() => world),
+    working: new Map(),
+    mended: new Set(),
     hits: new Map(),
     hit: (name) => world.hits.set(name, (world.hits.get(name) ?? 0) + 1),
     strikes(percent, name) {
@@ -76,8 +90,20 @@ export function createWorld(schedule: Schedule, trace: string[] | null): World {
     note: (who, what) =>
       trace?.push(`${String(kernel.now.toFixed(1)).padStart(10)}  ${who.padEnd(12)} ${what}`),
     newId: () => `id-${++ids}`,
+    merge(headId, mergedId, mergeId) {
+      const { contacts } = world.store;
+      world.oracle.merges(headId, mergedId);
+      for (const [key, contact] of contacts) {
+        if (contact.id === headId) contacts.set(key, { ...contact, lastMergeId: mergeId });
+        else if (contact.headId === mergedId) contacts.set(key, { ...contact, headId });
+      }
+      merges += 1;
+      world.oracle.merges(headId, mergedId);
+      world.hit('contacts merged');
+    },
+    standsAs: () => `${world.store.commits} ${world.store.moved.size} ${merges}`,
   };
-  if (schedule.seed % 4 === 1) {
+  if (schedule.seed % 4 < 2) {
     world.queue = memoryQueue({
       now: () => new Date(epoch + kernel.now),
       after: (ms, task) => kernel.after(world.outside, ms, task),

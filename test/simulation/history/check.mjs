@@ -2,6 +2,8 @@
 // was written, acknowledged and seen, line by line, is all it has.
 //   node check.mjs FILE
 // Lines: {o:'write',p,m} {o:'ack',p,m,e,s,c} {o:'refuse'|'retry'|'late'|'discard',p,m} {o:'load',p} {o:'see',p,c,s,e}
+// {o:'leave',p,c}: a page follows c no more, and what it sees of it later begins anew. {o:'erased',e}: what it said is
+// gone, and a retry of it stands anew.
 // {o:'final',c,v:[[seq, event, message, kind], ...]}, {o:'whole',p,c,s,a} of a reader of audience a who says that it
 // shows all of c from s on, and {o:'end'} after each run.
 //   p who, m message, e event, s seq, c conversation
@@ -32,6 +34,8 @@ function check(lines) {
   const place = new Map();
   const eventAt = new Map();
   const finals = new Map();
+  const erased = new Set(lines.filter(({ o }) => o === 'erased').map(({ e }) => e));
+  const late = new Set();
   for (const { c, v } of lines.filter(({ o }) => o === 'final')) {
     let last = 0;
     finals.set(c, v);
@@ -40,11 +44,12 @@ function check(lines) {
       last = seq;
       eventAt.set(event, { c, seq });
       if (message === null) continue;
-      if (place.has(message)) complain('doubled', `${message} stands twice`);
+      const first = place.get(message);
+      if (first && erased.has(first.event)) late.add(message);
+      else if (first) complain('doubled', `${message} stands twice`);
       place.set(message, { c, seq, event });
     }
   }
-  const late = new Set();
   const views = new Map();
   for (const line of lines) {
     if (line.o === 'write') {
@@ -53,6 +58,7 @@ function check(lines) {
     } else if (line.o === 'ack') {
       totals.acknowledged += 1;
       const stands = place.get(line.m);
+      if (erased.has(line.e)) continue;
       if (!stands) complain('lost', `${line.m} was acknowledged`);
       else if (stands.event !== line.e || stands.seq !== line.s || stands.c !== line.c) {
         complain(
@@ -62,6 +68,7 @@ function check(lines) {
       }
     } else if (line.o === 'retry' || line.o === 'late') late.add(line.m);
     else if (line.o === 'see') see(line);
+    else if (line.o === 'leave') views.delete(`${line.p} ${line.c}`);
     else if (line.o === 'whole') whole(line);
   }
 
