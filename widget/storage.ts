@@ -1,5 +1,4 @@
 import type { OutboxStorage } from '../shared/delivery/run.js';
-import type { Stored } from '../shared/delivery/state.js';
 import { type Kept, readKept, storageKey } from './shell.js';
 
 /** Changes what the browser keeps of an inbox. Denied or full storage keeps nothing, and the chat works on. */
@@ -19,12 +18,6 @@ export function forgetKept(inboxId: string): void {
   }
 }
 
-const asPromise = <Result>(request: IDBRequest<Result>): Promise<Result> =>
-  new Promise((resolve, reject) => {
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error);
-  });
-
 /** The outbox in IndexedDB, one database an inbox. Rejects where IndexedDB is denied: the engine then keeps it in memory. */
 export function outboxStorage<Body>(inboxId: string): OutboxStorage<Body> {
   let opened: Promise<IDBDatabase> | undefined;
@@ -33,25 +26,24 @@ export function outboxStorage<Body>(inboxId: string): OutboxStorage<Body> {
       const request = indexedDB.open(storageKey(inboxId), 1);
       request.onupgradeneeded = () => request.result.createObjectStore('outbox', { keyPath: 'clientId' });
       request.onsuccess = () => resolve(request.result);
-      request.onerror = () => reject(request.error);
+      request.onerror = reject;
     });
     return opened;
   };
   /** Resolves when the transaction is complete: only then is it on disk. */
-  const change = async (work: (store: IDBObjectStore) => unknown): Promise<void> => {
+  const change = async <Result>(work: (store: IDBObjectStore) => IDBRequest): Promise<Result> => {
     const transaction = (await open()).transaction('outbox', 'readwrite', { durability: 'strict' });
-    work(transaction.objectStore('outbox'));
-    await new Promise<void>((resolve, reject) => {
-      transaction.oncomplete = () => resolve();
-      transaction.onabort = () => reject(transaction.error);
+    const request = work(transaction.objectStore('outbox'));
+    // It would wait for the request's answer: a page that is left in that moment would take what was written along.
+    transaction.commit();
+    await new Promise<unknown>((resolve, reject) => {
+      transaction.oncomplete = resolve;
+      transaction.onabort = reject;
     });
+    return request.result;
   };
   return {
-    load: async () => {
-      const store = (await open()).transaction('outbox').objectStore('outbox');
-      const items: Stored<Body>[] = await asPromise(store.getAll());
-      return items;
-    },
+    load: () => change((store) => store.getAll()),
     put: (item) => change((store) => store.put(item)),
     remove: (clientId) => change((store) => store.delete(clientId)),
     clear: () => change((store) => store.clear()),
