@@ -192,6 +192,19 @@ describe('What is remembered of sessions', () => {
     expect(await store.run(change(5, 4))).toMatchObject({ ok: 1 });
   });
 
+  it('is found again by the retry of a commit that comes first, and what is older comes too late', async () => {
+    await store.run(change(5, 3));
+    await store.run(commit(5, 3));
+    const forget = () => store.run({ endSessions: [lsidOf(5)], $db: 'admin' });
+    await forget();
+    expect(await store.run(commit(5, 3))).toMatchObject({ ok: 1 });
+    expect(await store.run(insert(5, 2, 51))).toMatchObject({ ok: 0, code: 225 });
+    expect(await store.run(change(5, 3))).toMatchObject({ ok: 0, code: 117 });
+    await forget();
+    expect(await store.run(commit(5, 3))).toMatchObject({ ok: 1 });
+    expect(await store.run(change(5, 4))).toMatchObject({ ok: 1 });
+  });
+
   it('goes away on disk when no retry can come any more, however many notes there are', async () => {
     const notes = () => [...store.database.environment.table('notes').db.getKeys()].length;
     await Promise.all(Array.from({ length: 2_500 }, (_, n) => store.run(insert(100 + n, 1, 100 + n))));

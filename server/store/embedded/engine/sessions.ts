@@ -146,13 +146,20 @@ export function createSessions(database: Database, notes: Notes, cursors: Cursor
     rested.delete(session.key);
   }
 
+  /** Its note, in a snapshot or in the commit that runs: however it was asked for, the session is as far as that says. */
+  function look(session: Session, snapshot: Snapshot | null) {
+    const found = notes.of(session.key, snapshot);
+    session.noted = found?.number ?? -1n;
+    if (session.noted > session.number) session.number = session.noted;
+    return found;
+  }
+
   /** Whoever comes back after it was forgotten, or after a restart, is as far as its note says. */
   function recall(session: Session): void {
     if (session.noted !== null || session.number >= 0n) return;
     const snapshot = database.snapshot();
     try {
-      session.noted = notes.of(session.key, snapshot)?.number ?? -1n;
-      session.number = session.noted;
+      look(session, snapshot);
     } finally {
       snapshot.done();
     }
@@ -234,9 +241,8 @@ export function createSessions(database: Database, notes: Notes, cursors: Cursor
     /** What was noted under a session's number, in the commit that runs or as it is committed. */
     noteOf(session: Session, number: bigint, snapshot: Snapshot | null): Doc | null {
       if (session.noted !== null && session.noted < number) return null;
-      const found = notes.of(session.key, snapshot);
-      session.noted = found?.number ?? -1n;
-      return session.noted === number ? found!.note : null;
+      const found = look(session, snapshot);
+      return found?.number === number ? found.note : null;
     },
 
     /** Notes, with the effect itself in one commit, what a retry is to be answered. */
