@@ -1,6 +1,7 @@
 import type { ClientSession } from 'mongoose';
 import { AppError } from '../../shared/errors.js';
 import { limits } from '../../shared/limits.js';
+import { storeNow } from '../store/clock.js';
 import { newId } from '../store/id.js';
 import { appendInside } from '../timeline/append.js';
 import type { Scope } from '../workspaces/scope.js';
@@ -52,7 +53,7 @@ export async function linkInside(session: ClientSession, scope: Scope, link: Lin
     by: scope.actor.type === 'agent' ? scope.actor.id : null,
     byProof: link.byProof,
     preferences: link.preferences,
-    mergedAt: new Date(),
+    mergedAt: storeNow(),
     undoneAt: null,
   };
   await MergeModel.create([merge], { session });
@@ -142,7 +143,7 @@ export async function unlinkInside(
     { $set: { lastMergeId: newestAmong(edgesOf(staying)) }, $inc: { groupVersion: 1 } },
     { session },
   );
-  const undoneAt = new Date();
+  const undoneAt = storeNow();
   const { matchedCount } = await MergeModel.updateOne(
     { _id: mergeId, workspaceId, undoneAt: null },
     { $set: { undoneAt } },

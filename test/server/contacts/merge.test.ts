@@ -1,11 +1,12 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { changeContact, contactDetail } from '../../../server/contacts/contacts.js';
 import { createContact } from '../../../server/contacts/create.js';
 import { mergeContacts, previewMerge, previewUnmerge, unmerge } from '../../../server/contacts/merge.js';
 import { ContactModel, MergeModel } from '../../../server/contacts/model.js';
 import { resolveOrCreate } from '../../../server/contacts/resolve.js';
 import { dismissSuggestion } from '../../../server/contacts/suggestions.js';
+import { followStoreClock } from '../../../server/store/clock.js';
 import { append } from '../../../server/timeline/append.js';
 import { EventModel } from '../../../server/timeline/model.js';
 import { readTimeline } from '../../../server/timeline/read.js';
@@ -198,6 +199,30 @@ describe('merging', () => {
     await unmerge(agent, mergeId, { movedEventIds: [gone] });
     expect(await timeline(company, a)).toEqual([early, kept].toSorted());
     expect(await timeline(company, b)).toEqual([message, gone].toSorted());
+  });
+
+  it('keeps the store’s time, however wrong the process’s own clock is', async () => {
+    const company = await aCompany();
+    const { agent, scope, agentId } = company;
+    const [a = '', b = ''] = await people(company, 'Ann', 'A. Okafor');
+    const endFollowing = await followStoreClock();
+    const trueTime = Date.now();
+    vi.useFakeTimers({ toFake: ['Date'], now: trueTime + 3_600_000 });
+    try {
+      const { mergeId } = await mergeContacts(agent, a, b, { preferences: { name: b } });
+      const note = await notes(company, a);
+      await changeContact(agent, a, { fields: { name: 'Dr Ann Okafor' } });
+      expect((await contactDetail(scope, a, agentId)).fields.name).toBe('Dr Ann Okafor');
+      const asked = (await previewUnmerge(scope, mergeId)).askAbout;
+      expect(asked.map(({ kind }) => kind).toSorted()).toEqual(['contact_changed', 'note']);
+      expect(asked.map(({ id }) => id)).toContain(note);
+      await unmerge(agent, mergeId);
+      const merge = await MergeModel.findOne({ _id: mergeId }).lean();
+      expect(merge?.undoneAt?.getTime()).toBeLessThan(trueTime + 3_600_000);
+    } finally {
+      vi.useRealTimers();
+      endFollowing();
+    }
   });
 
   it('previews both sides', async () => {
