@@ -31,14 +31,19 @@ function knownTo(socket: VisitorSocket): Set<string> {
 /** Visitors' sockets: one browser tab each, in rooms that the server chose. */
 export function serveVisitors(nsp: VisitorNamespace, deps: VisitorNamespaceDeps): void {
   const admitted = new WeakMap<VisitorSocket, Admitted>();
+  const places = browserPlaces();
 
   admitEach(nsp, async (socket: VisitorSocket) => {
-    admitted.set(socket, await admit(nsp, deps, socket));
+    admitted.set(socket, await admit(deps, places, socket));
+    // In this very turn it connects, or its connection was closed meanwhile.
+    setImmediate(() => {
+      if (admitted.has(socket)) places.leave(socket.data.visitor.visitorId);
+    });
   });
 
   nsp.on('connection', (socket) => {
     const result = admitted.get(socket);
-    if (!result) {
+    if (!result || !socket.connected) {
       socket.disconnect(true);
       return;
     }
@@ -59,7 +64,8 @@ export function serveVisitors(nsp: VisitorNamespace, deps: VisitorNamespaceDeps)
       return answerVisitor(deps, caller, name, body);
     });
     socket.on('disconnect', () => {
-      const { workspaceId, contactId } = socket.data.visitor;
+      const { workspaceId, contactId, visitorId } = socket.data.visitor;
+      places.leave(visitorId);
       deps.presence.remove(workspaceId, contactId, socket.id);
     });
     describeSession(deps, { inbox: result.inbox, visitor: socket.data.visitor }).then(
@@ -75,9 +81,37 @@ export function serveVisitors(nsp: VisitorNamespace, deps: VisitorNamespaceDeps)
   });
 }
 
+interface BrowserPlaces {
+  /** One socket more of this browser. @throws AppError `rate_limited` when it has as many as it may */
+  take(visitorId: string): void;
+  leave(visitorId: string): void;
+}
+
+/**
+ * How many sockets each browser has. Counted here and not by its room: many handshakes are admitted in one turn, before
+ * any of their sockets has joined, and a reader that is behind has left its rooms.
+ */
+function browserPlaces(): BrowserPlaces {
+  const taken = new Map<string, number>();
+  return {
+    take(visitorId) {
+      const before = taken.get(visitorId) ?? 0;
+      if (before >= limits.visitorSocketsPerContact) {
+        throw new AppError('rate_limited', { limit: limits.visitorSocketsPerContact, retryAfterMs: 30_000 });
+      }
+      taken.set(visitorId, before + 1);
+    },
+    leave(visitorId) {
+      const left = (taken.get(visitorId) ?? 0) - 1;
+      if (left > 0) taken.set(visitorId, left);
+      else taken.delete(visitorId);
+    },
+  };
+}
+
 async function admit(
-  nsp: VisitorNamespace,
   deps: VisitorNamespaceDeps,
+  places: BrowserPlaces,
   socket: VisitorSocket,
 ): Promise<Admitted> {
   const handshake = readAuth(VisitorHandshake, socket.handshake.auth);
@@ -85,10 +119,7 @@ async function admit(
     origin: socket.handshake.headers.origin,
     network: networkOf(deps.addressOf(socket)),
   });
-  const tabs = nsp.adapter.rooms.get(rooms.visitor(result.visitor.visitorId));
-  if ((tabs?.size ?? 0) >= limits.visitorSocketsPerContact) {
-    throw new AppError('rate_limited', { limit: limits.visitorSocketsPerContact, retryAfterMs: 30_000 });
-  }
+  places.take(result.visitor.visitorId);
   socket.data = {
     visitor: result.visitor,
     page: handshake.page ?? { url: '', title: '' },

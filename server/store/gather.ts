@@ -10,9 +10,9 @@ interface Waiting<One, Value> {
 /**
  * Makes one read of many that are asked for at the same time: what comes while a read is under way waits for it and is
  * read together next. It waits for no more than one turn of the event loop, so whoever asks alone is answered at once; and
- * each read begins after it was asked for, so nobody is answered with what was true before. `within` is what the things of one read have in common,
- * which is the workspace where they belong to one. `read` answers each of them, in their order; when it fails, it fails
- * for all that it read.
+ * each read begins after it was asked for, so nobody is answered with what was true before. `within` is what the things of
+ * one read have in common, which is the workspace where they belong to one. `read` answers each of them, in their order;
+ * when it fails, it fails for all that it read.
  */
 export function gather<One, Value>(
   read: (within: string, ones: readonly One[]) => Promise<readonly Value[]>,
