@@ -1,6 +1,7 @@
 import type { Availability } from '../../shared/protocol.js';
 import { availableAgents } from '../agents/members.js';
 import { log } from '../log.js';
+import { gather } from '../store/gather.js';
 import { systemScope } from '../workspaces/scope.js';
 import type { Desks } from './desks.js';
 import { rooms } from './rooms.js';
@@ -11,6 +12,7 @@ import type { VisitorNamespace } from './sockets.js';
  * process tells its own visitors.
  */
 export interface AvailabilityBoard {
+  /** As it was found a few seconds ago at most. Whoever is here is told, too, when it is found to be another. */
   of(workspaceId: string): Promise<Availability>;
   /** Looks again soon and tells visitors when it is another. */
   changed(workspaceId: string): void;
@@ -36,24 +38,32 @@ export function availabilityBoard(desks: Pick<Desks, 'of'>, visitors: VisitorNam
     return { online: list.length > 0, agents: list };
   }
 
-  async function lookAndTell(workspaceId: string): Promise<void> {
-    const before = kept.get(workspaceId)?.availability;
-    // Nobody here is to be told: whoever comes is told how it stands then.
-    if (!visitors.adapter.rooms.has(rooms.visitors(workspaceId))) {
-      kept.delete(workspaceId);
-      return;
-    }
+  /**
+   * Looks, and tells whoever is here when it is another than the last: each look, whoever asked for it, is what visitors
+   * know from then on. One at a time, so that an older answer never follows a newer one.
+   */
+  const lookAndTell = gather<null, Availability>(async (workspaceId, asked) => {
     const availability = await look(workspaceId);
+    const before = kept.get(workspaceId)?.availability;
     kept.set(workspaceId, { availability, until: performance.now() + keepMs });
-    if (JSON.stringify(before) === JSON.stringify(availability)) return;
-    visitors.local.to(rooms.visitors(workspaceId)).emit('availability', availability);
+    const room = rooms.visitors(workspaceId);
+    const isNews = before && JSON.stringify(before) !== JSON.stringify(availability);
+    if (isNews && visitors.adapter.rooms.has(room))
+      visitors.local.to(room).emit('availability', availability);
+    return asked.map(() => availability);
+  });
+
+  async function lookForThoseHere(workspaceId: string): Promise<void> {
+    // Nobody here is to be told: whoever comes is told how it stands then.
+    if (!visitors.adapter.rooms.has(rooms.visitors(workspaceId))) kept.delete(workspaceId);
+    else await lookAndTell(workspaceId, null);
   }
 
   function later(workspaceId: string, afterMs: number): void {
     const timer = setTimeout(() => {
       timers.delete(timer);
       if (afterMs === soonMs) soon.delete(workspaceId);
-      lookAndTell(workspaceId).catch((error: unknown) =>
+      lookForThoseHere(workspaceId).catch((error: unknown) =>
         log.warn({ err: error }, 'availability is not known'),
       );
     }, afterMs);
@@ -65,9 +75,7 @@ export function availabilityBoard(desks: Pick<Desks, 'of'>, visitors: VisitorNam
     async of(workspaceId) {
       const known = kept.get(workspaceId);
       if (known && known.until > performance.now()) return known.availability;
-      const availability = await look(workspaceId);
-      kept.set(workspaceId, { availability, until: performance.now() + keepMs });
-      return availability;
+      return lookAndTell(workspaceId, null);
     },
     changed(workspaceId) {
       if (soon.has(workspaceId)) return;
