@@ -6,6 +6,7 @@ import { serialize } from 'bson';
 import { Binary, type Collection, type Document, Long, MongoClient } from 'mongodb';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { startEmbedded } from '../../server/store/connect.js';
+import { createCursors, lazySource } from '../../server/store/embedded/engine/cursors.js';
 import { serve } from '../../server/store/embedded/serve.js';
 import { openInProcess } from './in-process.js';
 
@@ -150,6 +151,34 @@ describe('A cursor', () => {
     await expect.poll(open).toBe(before + 1);
     socket.destroy();
   });
+
+  it.each([
+    { where: 'outside of transactions', transaction: null, code: 43 },
+    { where: 'in a transaction, which is over with it', transaction: 1n, code: 251 },
+  ])(
+    'that is closed in the middle of a batch has not come to its end: $where',
+    async ({ transaction, code }) => {
+      const { database, close } = openInProcess(() => new Date());
+      const cursors = createCursors(database);
+      const row = Buffer.from(serialize({}));
+      function* rows() {
+        yield* [row, row, null, row];
+      }
+      const source = lazySource(rows, () => database.snapshot());
+      const owner = { session: 'session', transaction };
+      const { cursor } = await cursors.open(source, 'test.c', { batchSize: 1, ...owner });
+      const batch = cursors.more((cursor as { id: bigint }).id, 'test.c', {
+        batchSize: 3,
+        waitMs: 0,
+        gone: new AbortController().signal,
+        ...owner,
+      });
+      // It has given way after the second row.
+      cursors.removeOf('session');
+      await expect(batch).rejects.toMatchObject({ code });
+      await close();
+    },
+  );
 });
 
 describe('A connection', () => {

@@ -1,7 +1,7 @@
 import type { Plain } from '../bson/encode.js';
 import { Raw } from '../bson/types.js';
 import type { Snapshot } from '../disk/environment.js';
-import { cursorNotFound, StoreError } from '../errors.js';
+import { cursorNotFound, StoreError, transactionEnded } from '../errors.js';
 import type { Database } from './database.js';
 import { type Deadline, outOfTime } from './view.js';
 
@@ -147,15 +147,22 @@ export function createCursors(database: Database) {
       cursor.usedAt = time();
       const { source, deadline } = cursor;
       if (deadline) deadline.at += performance.now() - cursor.restsSince;
+      const checkOpen = () => {
+        if (cursors.has(id)) return;
+        throw cursor.transaction === null ? cursorNotFound(String(id)) : transactionEnded();
+      };
       try {
         let next = await batch(source, options.batchSize, deadline);
+        // Closed while others had their turn, it gave no more: that is not its end.
+        checkOpen();
         const until = performance.now() + options.waitMs;
         while (source.isTailable && source.wait && next.rows.length === 0 && !next.isEnd) {
           const left = until - performance.now();
-          if (left <= 0 || options.gone.aborted || !cursors.has(id)) break;
+          if (left <= 0 || options.gone.aborted) break;
           await source.wait(left, options.gone);
-          if (!cursors.has(id)) throw cursorNotFound(String(id));
+          checkOpen();
           next = await batch(source, options.batchSize, deadline);
+          checkOpen();
         }
         if (next.isEnd) this.remove(id);
         return answer('nextBatch', next.rows, next.isEnd ? 0n : id, cursor);
