@@ -107,6 +107,52 @@ describe('a commit', () => {
   });
 });
 
+describe('a copy', () => {
+  const fill = async (tables: number, bytes: number) => {
+    const value = Buffer.alloc(bytes, 1);
+    for (let at = 0; at < tables; at += 250)
+      await environment.commit(() => {
+        for (let n = at; n < Math.min(tables, at + 250); n += 1)
+          write(environment.table(`t${n}`), key(1), value);
+      });
+  };
+  const makeTables = (count: number) =>
+    environment.commit(() => {
+      for (let n = 0; n < count; n += 1) environment.table(`more${n}`);
+    });
+
+  it('is whole when it was asked for while the environment waits to be opened again', async () => {
+    await fill(1_500, 4_000);
+    await makeTables(300);
+    const first = environment.copyTo(join(directory, 'copy0.lmdb'));
+    // There is no more room for tables: it waits for the copy, and opens the file again.
+    const growth = environment.commit(() => write(environment.table('last'), key(1), key(2)));
+    // More than are made at one time: some begin when the first is done.
+    const names = Array.from({ length: 6 }, (_, n) => join(directory, `copy${n + 1}.lmdb`));
+    await Promise.all([first, growth, ...names.map((name) => environment.copyTo(name))]);
+    for (const name of names) {
+      const copy = openEnvironment(name);
+      const table = copy.table('t1499');
+      const snapshot = copy.snapshot();
+      expect(read(table, key(1), snapshot)).toHaveLength(4_000);
+      snapshot.done();
+      await copy.close();
+    }
+  });
+
+  it('does not hold up who makes a table, while there is room for some', async () => {
+    await fill(1_600, 10);
+    const table = environment.table('t0');
+    const snapshot = environment.snapshot();
+    const copy = environment.copyTo(join(directory, 'copy.lmdb'));
+    await environment.commit(() => write(environment.table('last'), key(1), key(2)));
+    // It would be lost if the file had been opened again.
+    expect(read(table, key(1), snapshot)).toHaveLength(10);
+    snapshot.done();
+    await copy;
+  });
+});
+
 describe('a range', () => {
   const keys = (range: object) => {
     const snapshot = environment.snapshot();

@@ -16,6 +16,8 @@ const defaultMapBytes = 2 ** 40;
 const fewestTables = 2_048;
 /** A commit that would leave room for fewer new ones waits for that. */
 const spareTables = 512;
+/** While a copy is made, which has to be waited for as well, these will do. */
+const fewestSpareTables = 256;
 
 /** The disk did not take a commit; nothing of it was written. */
 export class DiskError extends Error {
@@ -125,7 +127,10 @@ export function openEnvironment(path: string, { mapBytes = defaultMapBytes } = {
   let root: RootDatabase<Buffer, Buffer> | null = openRoot();
   let isRecovering = false;
   if (isNew) syncDirectory(dirname(path));
-  let copying: Promise<unknown> = Promise.resolve();
+  /** LMDB makes each in a thread of its own, from what must not be closed meanwhile: that would end the process. */
+  const copies = new Set<Promise<void>>();
+  /** From the moment on when what is open waits to be closed. */
+  let reopening: Promise<void> | null = null;
   /** Tables made by the commit that runs: gone again when it fails. */
   let made: Table[] = [];
 
@@ -181,8 +186,16 @@ export function openEnvironment(path: string, { mapBytes = defaultMapBytes } = {
 
   /** Loses every snapshot. */
   async function openAgain(): Promise<void> {
-    // LMDB copies in a thread of its own, from what is to be closed here.
-    await copying;
+    reopening = reopen();
+    try {
+      await reopening;
+    } finally {
+      reopening = null;
+    }
+  }
+
+  async function reopen(): Promise<void> {
+    await Promise.allSettled(copies);
     for (const snapshot of snapshots) snapshot.lose();
     snapshots.clear();
     for (const table of made) tables.delete(table.name);
@@ -233,7 +246,8 @@ export function openEnvironment(path: string, { mapBytes = defaultMapBytes } = {
       let outcome: { value: T } | { thrown: unknown } | null = null;
       let opened: RootDatabase<Buffer, Buffer>;
       try {
-        if (tables.size + spareTables > mostTables) await openAgain();
+        const spare = copies.size > 0 ? fewestSpareTables : spareTables;
+        if (tables.size + spare > mostTables) await openAgain();
         opened = alive();
       } catch (error) {
         throw diskErrorOf(error, dirname(path));
@@ -269,9 +283,15 @@ export function openEnvironment(path: string, { mapBytes = defaultMapBytes } = {
     },
 
     async copyTo(to) {
+      // Whether that succeeds is others' concern: here it is tried once more.
+      while (reopening !== null) await reopening.catch(() => undefined);
       const copy = alive().backup(to, true);
-      copying = Promise.allSettled([copying, copy]);
-      await copy;
+      copies.add(copy);
+      try {
+        await copy;
+      } finally {
+        copies.delete(copy);
+      }
     },
 
     stats() {
