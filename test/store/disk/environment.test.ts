@@ -120,6 +120,14 @@ describe('a copy', () => {
     environment.commit(() => {
       for (let n = 0; n < count; n += 1) environment.table(`more${n}`);
     });
+  const expectWhole = async (name: string) => {
+    const copy = openEnvironment(name);
+    const table = copy.table('t1499');
+    const snapshot = copy.snapshot();
+    expect(read(table, key(1), snapshot)).toHaveLength(4_000);
+    snapshot.done();
+    await copy.close();
+  };
 
   it('is whole when it was asked for while the environment waits to be opened again', async () => {
     await fill(1_500, 4_000);
@@ -130,14 +138,15 @@ describe('a copy', () => {
     // More than are made at one time: some begin when the first is done.
     const names = Array.from({ length: 6 }, (_, n) => join(directory, `copy${n + 1}.lmdb`));
     await Promise.all([first, growth, ...names.map((name) => environment.copyTo(name))]);
-    for (const name of names) {
-      const copy = openEnvironment(name);
-      const table = copy.table('t1499');
-      const snapshot = copy.snapshot();
-      expect(read(table, key(1), snapshot)).toHaveLength(4_000);
-      snapshot.done();
-      await copy.close();
-    }
+    for (const name of names) await expectWhole(name);
+  });
+
+  it('is whole when the environment is closed meanwhile', async () => {
+    await fill(1_500, 4_000);
+    const names = Array.from({ length: 6 }, (_, n) => join(directory, `copy${n}.lmdb`));
+    const copies = names.map((name) => environment.copyTo(name));
+    await Promise.all([...copies, environment.close()]);
+    for (const name of names) await expectWhole(name);
   });
 
   it('does not hold up who makes a table, while there is room for some', async () => {

@@ -74,6 +74,7 @@ export interface Environment {
   stats(): EnvironmentStats;
   /** Pages of one table. */
   pagesOf(table: Table): { branch: number; leaf: number; overflow: number; entries: number };
+  /** Waits for copies that are being made. */
   close(): Promise<void>;
 }
 
@@ -316,6 +317,7 @@ export function openEnvironment(path: string, { mapBytes = defaultMapBytes } = {
     async close() {
       for (const snapshot of snapshots) snapshot.lose();
       snapshots.clear();
+      while (copies.size > 0) await Promise.allSettled(copies);
       const open = root;
       root = null;
       await open?.close();
