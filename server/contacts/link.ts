@@ -180,7 +180,7 @@ export async function standingMerge(
 }
 
 /** The contact and all that were merged into it, and into those. */
-export function subtree(group: Group, rootId: string): Set<string> {
+function subtree(group: Group, rootId: string): Set<string> {
   const found = new Set([rootId]);
   // At most as many rounds as members: each round that finds nobody new is the last.
   for (let size = 0; size < found.size; ) {

@@ -2,29 +2,22 @@ import type { MergePreview, MergeSide, UnmergePreview } from '../../shared/api.j
 import { AppError } from '../../shared/errors.js';
 import type { Channel } from '../../shared/events/parts.js';
 import { ConversationModel } from '../conversations/model.js';
-import { EventModel, type StoredEvent } from '../timeline/model.js';
+import { EventModel } from '../timeline/model.js';
 import { toTimelineEvent } from '../timeline/present.js';
 import { publishNotice } from '../timeline/publish.js';
 import { timelineFilter } from '../timeline/sources.js';
 import { transactOnce } from '../timeline/store.js';
 import { contentKinds } from '../timeline/visibility.js';
 import type { Scope } from '../workspaces/scope.js';
+import { findAskedAbout } from './asked-about.js';
 import { facesOf } from './fields.js';
 import { type Group, groupOf } from './group.js';
-import { byMergeOrder, linkInside, standingMerge, subtree, unlinkInside } from './link.js';
-import {
-  ClaimModel,
-  type FieldName,
-  IdentityModel,
-  MergeModel,
-  type MergeRow,
-  MovedEventModel,
-} from './model.js';
+import { linkInside, standingMerge, unlinkInside } from './link.js';
+import { ClaimModel, type FieldName, IdentityModel, MovedEventModel } from './model.js';
 import { refoldInside } from './refold.js';
 
-/** Marks a side, and events an unmerge asks about. */
+/** Marks a side. */
 const previewMarks = 30;
-const askedAbout = 1_000;
 
 /**
  * Joins the group of `mergedId` under the head of `contactId`'s. Links only: no event, no field is rewritten.
@@ -72,20 +65,27 @@ export async function unmerge(
   const movedEventIds = [...new Set(options.movedEventIds ?? [])];
   const outcome = await transactOnce(async (session) => {
     const merge = await standingMerge(scope, mergeId, session);
-    const asked = movedEventIds.length === 0 ? [] : await findAskedAbout(scope, merge);
-    const moving = asked.filter((event) => movedEventIds.includes(event._id));
+    const asked = movedEventIds.length === 0 ? [] : await findAskedAbout(scope, merge, session);
+    const moving = asked.filter(({ event }) => movedEventIds.includes(event._id));
     if (moving.length !== movedEventIds.length) throw new AppError('bad_request', { field: 'movedEventIds' });
     const unlinked = await unlinkInside(session, scope, mergeId, movedEventIds);
     if (moving.length > 0) {
-      const rows = moving.map((event) => ({
-        _id: event._id,
-        workspaceId: scope.workspaceId,
-        fromContactId: event.contactId,
-        toContactId: unlinked.mergedId,
-        mergeId,
-      }));
-      await MovedEventModel.insertMany(rows, { session });
-      const touched = new Set([...moving.map((event) => event.contactId), unlinked.mergedId]);
+      const { workspaceId } = scope;
+      await MovedEventModel.bulkWrite(
+        // One that was moved before goes on from where it stands.
+        moving.map(({ event }) => ({
+          updateOne: {
+            filter: { _id: event._id, workspaceId },
+            update: {
+              $set: { toContactId: unlinked.mergedId, mergeId },
+              $setOnInsert: { fromContactId: event.contactId },
+            },
+            upsert: true,
+          },
+        })),
+        { session },
+      );
+      const touched = new Set([...moving.map(({ standsOn }) => standsOn), unlinked.mergedId]);
       for (const id of touched) await refoldInside(session, scope, id);
     }
     return unlinked;
@@ -96,45 +96,13 @@ export async function unmerge(
   publishNotice({ type: 'contact', workspaceId, contactId: outcome.mergedId });
 }
 
-/** What came to those who stay since the merge without anybody's identity: written while the two were one. */
-async function findAskedAbout(scope: Pick<Scope, 'workspaceId'>, merge: MergeRow): Promise<StoredEvent[]> {
-  const { workspaceId } = scope;
-  const group = await groupOf(scope, merge.mergedId);
-  const leaving = subtree(group, merge.mergedId);
-  const found = await EventModel.find({
-    workspaceId,
-    contactId: { $in: group.memberIds.filter((id) => !leaving.has(id)) },
-    mergeId: { $exists: true },
-    recordedAt: { $gte: merge.mergedAt },
-    erased: { $exists: false },
-  })
-    .sort({ occurredAt: -1, _id: -1 })
-    .limit(askedAbout)
-    .lean();
-  if (found.length === 0) return [];
-  const ids = found.map((event) => event._id);
-  const mergeIds = [...new Set(found.flatMap((event) => event.mergeId ?? []))];
-  const [moved, merges] = await Promise.all([
-    MovedEventModel.find({ workspaceId, _id: { $in: ids } })
-      .lean()
-      .limit(ids.length),
-    MergeModel.find({ workspaceId, _id: { $in: mergeIds } })
-      .lean()
-      .limit(mergeIds.length),
-  ]);
-  const gone = new Set(moved.map((row) => row._id));
-  // An event names the newest merge of its time: it was written after this one when that is no older.
-  const since = new Set(merges.filter((one) => byMergeOrder(one, merge) >= 0).map((one) => one._id));
-  return found.filter((event) => !gone.has(event._id) && since.has(event.mergeId ?? ''));
-}
-
 /** @throws AppError `not_found`, `merge_refused` when it was undone already */
 export async function previewUnmerge(
   scope: Pick<Scope, 'workspaceId'>,
   mergeId: string,
 ): Promise<UnmergePreview> {
-  const events = await findAskedAbout(scope, await standingMerge(scope, mergeId));
-  return { mergeId, askAbout: events.map((event) => toTimelineEvent(event, 'agent')) };
+  const asked = await findAskedAbout(scope, await standingMerge(scope, mergeId));
+  return { mergeId, askAbout: asked.map(({ event }) => toTimelineEvent(event, 'agent')) };
 }
 
 /** Both sides of a merge that is being thought about. @throws AppError `contact_not_found`, `merge_refused` */

@@ -79,10 +79,12 @@ export interface MergeRow {
 
 /** An event of nobody's identity that left with a contact when its merge was undone. */
 export interface MovedEventRow {
-  /** The event's id: it can leave only once. */
+  /** The event's id. */
   _id: string;
   workspaceId: string;
+  /** The contact that the event names. */
   fromContactId: string;
+  /** The contact that it stands on, and the merge whose undoing brought it there: the last one. */
   toContactId: string;
   mergeId: string;
 }

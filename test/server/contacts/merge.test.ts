@@ -201,6 +201,39 @@ describe('merging', () => {
     expect(await timeline(company, b)).toEqual([message, gone].toSorted());
   });
 
+  it('asks only about what was written while the two were one, also of what lies above or was moved since', async () => {
+    const company = await aCompany();
+    const { agent, scope } = company;
+    const [a = '', h = '', y = '', q = '', z = ''] = await people(company, 'a', 'h', 'y', 'q', 'z');
+    const asked = async (mergeId: string) =>
+      (await previewUnmerge(scope, mergeId)).askAbout.map(({ id }) => id).toSorted();
+    const { mergeId: below } = await mergeContacts(agent, h, a);
+    await mergeContacts(agent, y, q);
+    const ofY = await notes(company, q);
+    await mergeContacts(agent, z, y);
+    const ofZ = await notes(company, y);
+    await mergeContacts(agent, h, q);
+    // These were written before the others came under the head that A is under.
+    expect(await asked(below)).toEqual([]);
+    for (const id of [ofY, ofZ]) {
+      await expect(unmerge(agent, below, { movedEventIds: [id] })).rejects.toMatchObject({
+        code: 'bad_request',
+      });
+    }
+    const [top = ''] = await people(company, 'top');
+    const { mergeId: above } = await mergeContacts(agent, top, h);
+    const shared = [await notes(company, a), await notes(company, top)].toSorted();
+    expect(await asked(below)).toEqual(shared);
+    expect(await asked(above)).toEqual(shared);
+    const [moved = '', left = ''] = shared;
+    await unmerge(agent, above, { movedEventIds: [moved] });
+    expect(await asked(below)).toEqual([moved]);
+    await unmerge(agent, below, { movedEventIds: [moved] });
+    expect(await timeline(company, a)).toEqual([moved]);
+    expect(await timeline(company, top)).toEqual([left]);
+    expect(await timeline(company, h)).toEqual([ofY, ofZ].toSorted());
+  });
+
   it('keeps the store’s time, however wrong the process’s own clock is', async () => {
     const company = await aCompany();
     const { agent, scope, agentId } = company;
@@ -301,11 +334,11 @@ const anAction = fc.oneof(
 );
 type Action = typeof anAction extends fc.Arbitrary<infer T> ? T : never;
 
-/** What merging means, in the plainest terms: edges between contacts, and where each event is. */
+/** What merging means, in the plainest terms: edges between contacts, where each event is, and whom it may concern. */
 class Model {
-  readonly edges: { mergeId: string; child: string; parent: string; order: number }[] = [];
-  readonly events: { id: string; at: string; mergedSince: number | null }[] = [];
-  #order = 0;
+  readonly edges: { mergeId: string; child: string; parent: string }[] = [];
+  /** `sharedBy`: who was one with the event's contact when it was written, and without a break since. */
+  readonly events: { id: string; at: string; sharedBy: string[] }[] = [];
 
   constructor(readonly contacts: readonly string[]) {}
 
@@ -332,28 +365,25 @@ class Model {
   }
 
   say(contact: string, id: string): void {
-    this.events.push({ id, at: contact, mergedSince: null });
+    this.events.push({ id, at: contact, sharedBy: [] });
   }
 
   note(contact: string, id: string): void {
     const head = this.head(contact);
-    const isMerged = this.members(head).length > 1;
-    this.events.push({ id, at: head, mergedSince: isMerged ? this.#order : null });
+    this.events.push({ id, at: head, sharedBy: this.members(head) });
   }
 
   merge(a: string, b: string, mergeId: string): void {
-    this.edges.push({ mergeId, child: this.head(b), parent: this.head(a), order: ++this.#order });
+    this.edges.push({ mergeId, child: this.head(b), parent: this.head(a) });
   }
 
-  /** Events of nobody's identity on whoever stays, written since. */
+  /** Events of nobody's identity on whoever stays that whoever leaves has shared all along. */
   asked(mergeId: string): string[] {
     const edge = this.edges.find((one) => one.mergeId === mergeId);
     if (!edge) return [];
-    const group = this.members(this.head(edge.child));
     const leaving = this.below(edge.child);
     return this.events
-      .filter((event) => event.mergedSince !== null && event.mergedSince >= edge.order)
-      .filter((event) => group.includes(event.at) && !leaving.includes(event.at))
+      .filter(({ at, sharedBy }) => sharedBy.includes(edge.child) && !leaving.includes(at))
       .map(({ id }) => id);
   }
 
@@ -363,12 +393,14 @@ class Model {
   }
 
   undo(mergeId: string, moved: readonly string[]): void {
-    const at = this.edges.findIndex((edge) => edge.mergeId === mergeId);
-    const [edge] = this.edges.splice(at, 1);
+    const edge = this.edges.find((one) => one.mergeId === mergeId);
+    if (!edge) return;
+    const leaving = this.below(edge.child);
+    this.edges.splice(this.edges.indexOf(edge), 1);
     for (const event of this.events) {
-      if (!moved.includes(event.id) || !edge) continue;
-      event.at = edge.child;
-      event.mergedSince = null;
+      if (moved.includes(event.id)) event.at = edge.child;
+      const leaves = leaving.includes(event.at);
+      event.sharedBy = event.sharedBy.filter((contact) => leaving.includes(contact) === leaves);
     }
   }
 }
