@@ -142,14 +142,15 @@ async function state(
  * it live, what was published before stands in here.
  */
 export async function describeSession(
-  deps: SessionDeps,
+  deps: Pick<SessionDeps, 'secretKey' | 'availability'>,
   { visitor, inbox }: Admitted,
 ): Promise<VisitorSession> {
-  const [conversations, identified, availability] = await Promise.all([
+  const [conversations, identified] = await Promise.all([
     visitorConversations(visitor, visitor.contactIds, inbox._id),
     isProved(visitor, visitor.contactIds),
-    deps.availability(visitor.workspaceId),
   ]);
+  // Last: a client has nowhere to keep a word of it that comes before its session.
+  const availability = await deps.availability(visitor.workspaceId);
   return {
     protocol: protocolNumber,
     token: signVisitorToken(deps.secretKey, visitor),
