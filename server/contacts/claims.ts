@@ -8,7 +8,7 @@ import { publishNotice } from '../timeline/publish.js';
 import { transactOnce } from '../timeline/store.js';
 import type { Scope } from '../workspaces/scope.js';
 import { contactRow } from './group.js';
-import { ClaimModel, type ClaimRow, ContactModel } from './model.js';
+import { ClaimModel, type ClaimRow, ContactModel, type ContactRow } from './model.js';
 import { nameWords } from './names.js';
 import { canonical } from './values.js';
 
@@ -40,7 +40,7 @@ export async function makeClaim(
   const { tell, headId } = await transactOnce(async (session) => {
     const contact = await contactRow(scope, contactId, session);
     if (claim.name !== undefined && contact.given.name === undefined) {
-      await nameBy(session, scope, contactId, claim.name);
+      await nameBy(session, scope, contact, claim.name);
     }
     const known = await ClaimModel.exists({ workspaceId, contactId, type: claim.type, value }).session(
       session,
@@ -62,12 +62,18 @@ export async function makeClaim(
 }
 
 /** What a contact calls itself is shown until somebody fills the field in. */
-async function nameBy(session: ClientSession, scope: Scope, contactId: string, name: string): Promise<void> {
+async function nameBy(
+  session: ClientSession,
+  scope: Scope,
+  contact: ContactRow,
+  name: string,
+): Promise<void> {
   const kept = name.replace(/\s+/g, ' ').trim().toWellFormed();
   if (kept === '') return;
+  const isShown = contact.fields.name === undefined;
   await ContactModel.updateOne(
-    { _id: contactId, workspaceId: scope.workspaceId },
-    { $set: { 'given.name': kept, nameWords: nameWords(kept) } },
+    { _id: contact._id, workspaceId: scope.workspaceId },
+    { $set: { 'given.name': kept, ...(isShown && { nameWords: nameWords(kept) }) } },
     { session },
   );
 }

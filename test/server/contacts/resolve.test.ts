@@ -99,6 +99,22 @@ describe('a claim', () => {
     ]);
   });
 
+  it('that brings a name leaves the contact found by the name that an agent filled in', async () => {
+    const company = await aCompany();
+    const { scope, agent } = company;
+    const { contactId } = await createVisitor(scope);
+    await changeContact(agent, contactId, { fields: { name: 'Ann Okafor' } });
+    await makeClaim(scope, contactId, {
+      type: 'email',
+      value: 'ann@example.com',
+      source: 'form',
+      name: 'Nobody',
+    });
+    const found = async (query: string) => (await listContacts(scope, { query })).rows.map(({ id }) => id);
+    expect(await found('okafor')).toEqual([contactId]);
+    expect(await found('nobody')).toEqual([]);
+  });
+
   it('made by a stranger first gives the stranger nothing when the customer’s proved mail comes second', async () => {
     const company = await aCompany();
     const { scope } = company;
