@@ -11,6 +11,7 @@ import { reprojectInside } from '../timeline/reproject.js';
 import { transact } from '../timeline/store.js';
 import { contentKinds } from '../timeline/visibility.js';
 import type { Scope } from '../workspaces/scope.js';
+import { movedEvents } from './group.js';
 import { ClaimModel, ContactModel, IdentityModel } from './model.js';
 import { refoldInside } from './refold.js';
 
@@ -182,13 +183,19 @@ async function settleContact(scope: Scope, contactId: string, importId: string):
     const contact = await ContactModel.findOne({ _id: contactId, workspaceId }, null, { session }).lean();
     if (!contact) return false;
     const own = { workspaceId, contactId };
+    const { to: movedHere } = await movedEvents(scope, [contactId], session);
     const isAlone =
       contact.importId === importId && contact.parentId === null && contact.lastMergeId === null;
     const held =
       !isAlone ||
       (await IdentityModel.exists(own).session(session)) ||
       (await ClaimModel.exists(own).session(session)) ||
-      (await EventModel.exists({ ...own, erased: { $ne: 'undone' } }).session(session));
+      (await EventModel.exists({ ...own, erased: { $ne: 'undone' } }).session(session)) ||
+      (await EventModel.exists({
+        workspaceId,
+        _id: { $in: movedHere },
+        erased: { $ne: 'undone' },
+      }).session(session));
     if (held) {
       await refoldInside(session, scope, contactId);
       return false;

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { createContact } from '../../../server/contacts/create.js';
 import { beginImport, finishImport, listImports, undoImport } from '../../../server/contacts/imports.js';
+import { mergeContacts, unmerge } from '../../../server/contacts/merge.js';
 import { resolveIdentity, resolveOrCreate } from '../../../server/contacts/resolve.js';
 import { append } from '../../../server/timeline/append.js';
 import { readTimeline } from '../../../server/timeline/read.js';
@@ -85,6 +87,20 @@ describe('an import', () => {
     expect(await said(ann.contactId)).toEqual([letter.event.id]);
     expect(await said(bob.contactId)).toEqual([note.event.id]);
     expect(letter.event.seq).toBe(3);
+  });
+
+  it('that is undone leaves the person on whom a note stands that an unmerge moved there', async () => {
+    const company = await aCompany();
+    const { scope, agent } = company;
+    const { importId, results } = await anImport(company, ['ann@example.com']);
+    const contactId = results[0]?.contactId ?? '';
+    const headId = await createContact(scope);
+    const { mergeId } = await mergeContacts(agent, headId, contactId);
+    const note = await append(agent, aNote({ contactId: headId, channel: null }));
+    await unmerge(agent, mergeId, { movedEventIds: [note.event.id] });
+    expect(await undoImport(scope, importId)).toMatchObject({ contacts: 0 });
+    const { events } = await readTimeline(scope, contactId, { kinds: 'message,note' });
+    expect(events.map(({ id }) => id)).toEqual([note.event.id]);
   });
 
   it('is another workspace’s neither to see nor to undo', async () => {
