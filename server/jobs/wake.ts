@@ -8,6 +8,7 @@ export interface Wake {
   wakeJobs(written: readonly DueJob[]): void;
 }
 
+/** Never throws to whoever wrote: what a listener fails at is its own loss, and is shown as a warning of the process. */
 export function createWake(): Wake {
   const sleepers = new Set<Sleeper>();
   return {
@@ -16,7 +17,13 @@ export function createWake(): Wake {
       return () => sleepers.delete(listener);
     },
     wakeJobs(written) {
-      for (const listener of sleepers) listener(written);
+      for (const listener of sleepers) {
+        try {
+          listener(written);
+        } catch (error) {
+          process.emitWarning(error instanceof Error ? error : String(error), 'WakeWarning');
+        }
+      }
     },
   };
 }

@@ -42,8 +42,8 @@ export async function inTransaction<T>(
       } catch (error) {
         if (session.inTransaction()) await session.abortTransaction();
         if (wasRivalFirst(error)) rivals += 1;
-        if (!hasLabel(error, 'TransientTransactionError') || rivals >= patience.rivals) throw error;
-        if (performance.now() > until) throw error;
+        if (!hasLabel(error, 'TransientTransactionError') && !wasCutOff(error)) throw error;
+        if (rivals >= patience.rivals || performance.now() > until) throw error;
         // Full jitter: two that were in each other's way must not meet again.
         await pause(Math.random() * Math.min(longestPauseMs, firstPauseMs * 2 ** attempt));
       }
@@ -59,7 +59,8 @@ async function commit(session: ClientSession, until: number): Promise<void> {
     try {
       return await session.commitTransaction();
     } catch (error) {
-      if (!hasLabel(error, 'UnknownTransactionCommitResult') || performance.now() > until) throw error;
+      const mayHave = hasLabel(error, 'UnknownTransactionCommitResult') || wasCutOff(error);
+      if (!mayHave || performance.now() > until) throw error;
       await pause(Math.random() * Math.min(longestPauseMs, firstPauseMs * 2 ** attempt));
     }
   }
@@ -67,6 +68,14 @@ async function commit(session: ClientSession, until: number): Promise<void> {
 
 const hasLabel = (error: unknown, label: string): boolean =>
   error instanceof mongoose.mongo.MongoError && error.hasErrorLabel(label);
+
+/**
+ * The store was away. The driver leaves its labels off an error of a connection that it had given up already (the second
+ * of several that a restart of the store ended), and off one that found no server.
+ */
+const wasCutOff = (error: unknown): boolean =>
+  error instanceof mongoose.mongo.MongoNetworkError ||
+  error instanceof mongoose.mongo.MongoServerSelectionError;
 
 const writeConflictCode = 112;
 

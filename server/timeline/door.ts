@@ -24,7 +24,10 @@ export interface Door {
    * `conflict`: nothing was written; `rate_limited`, `store_unavailable`, `store_full`: try again later
    */
   append(workspaceId: string, draft: DraftEvent): Promise<AppendedEvent>;
-  /** Appends in order and settles each draft by itself: one bad draft fails alone. */
+  /**
+   * Appends in order and settles each draft by itself: one bad draft fails alone. What the store did not take takes with it
+   * what comes after it in its conversation, so that giving those again keeps their order.
+   */
   appendAll(workspaceId: string, drafts: readonly DraftEvent[]): Promise<(AppendedEvent | AppError)[]>;
   /**
    * Appends inside a transaction that somebody else began: all of it or nothing. The caller calls the returned `tell`
@@ -62,10 +65,10 @@ export function openDoor({ store, ports, publish, wakeJobs, ...bounds }: DoorOpt
 
   /** The store, with somebody looking on how long a batch takes. */
   const watchedStore: TimelineStore = {
-    async transact(work) {
+    async transact(work, rivals) {
       const began = watch().clock();
       try {
-        return await store.transact(work);
+        return await store.transact(work, rivals);
       } finally {
         watch().committed(began);
       }

@@ -57,12 +57,12 @@ export interface TimelineTransaction {
 }
 
 /**
- * The narrow door to the store. `transact` runs `work` again when a rival's write aborted it, a few times, and resolves
- * when the commit is durable.
+ * The narrow door to the store. `transact` runs `work` again when a rival's write aborted it, until a rival was first
+ * `rivals` times (8), and resolves when the commit is durable.
  * @throws DuplicateKey when a unique key was taken by somebody else; Contended; AppError `store_unavailable`, `store_full`
  */
 export interface TimelineStore {
-  transact<T>(work: (transaction: TimelineTransaction) => Promise<T>): Promise<T>;
+  transact<T>(work: (transaction: TimelineTransaction) => Promise<T>, rivals?: number): Promise<T>;
 }
 
 /** A unique key is taken. Not an AppError: nobody outside ever sees it. */

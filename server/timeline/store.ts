@@ -6,7 +6,7 @@ import { ConversationModel } from '../conversations/model.js';
 import { JobModel, type JobRow } from '../jobs/model.js';
 import { newJob } from '../jobs/row.js';
 import { newId } from '../store/id.js';
-import { inTransaction, type Patience, wasRivalFirst } from '../store/transaction.js';
+import { inTransaction, wasRivalFirst } from '../store/transaction.js';
 import { WorkspaceModel } from '../workspaces/model.js';
 import { EventModel, type StoredEvent } from './model.js';
 import {
@@ -23,17 +23,16 @@ import {
  * without being cast and wrapped once more: this is the hot path.
  */
 export const mongooseStore: TimelineStore = {
-  async transact(work) {
+  async transact(work, rivals = 8) {
+    // All that comes to the door waits for its batch: whoever is in its way is not waited for long.
+    const patience = { rivals, ms: 10_000 };
     try {
-      return await inTransaction((session) => work(timelineTransaction(session)), hasty);
+      return await inTransaction((session) => work(timelineTransaction(session)), patience);
     } catch (error) {
       throw wasRivalFirst(error) ? new Contended({ cause: error }) : storeFailure(error);
     }
   },
 };
-
-/** All that comes to the door waits for its batch: whoever is in its way is not waited for. */
-const hasty: Patience = { rivals: 8, ms: 10_000 };
 
 /**
  * One durable transaction. `work` may run several times.

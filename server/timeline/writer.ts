@@ -63,6 +63,7 @@ export function createWriter(options: WriterOptions): Writer {
       batch.forEach((entry, index) => {
         answer(entry, settled[index]);
       });
+      refuseBehind(drafts, settled);
       const placed = settled.flatMap((one) => (one && 'placed' in one ? one.placed : []));
       if (placed.length > 0) ports.later(() => onWritten(placed));
     }
@@ -73,27 +74,46 @@ export function createWriter(options: WriterOptions): Writer {
     for (const resolve of finished) resolve();
   }
 
+  /**
+   * What waits behind a draft that the store did not take goes back with it: given again, they come in their order. Of
+   * several that one caller hands in at once, the later ones may stand in the next batch.
+   */
+  function refuseBehind(batch: readonly PreparedDraft[], settled: readonly Settled[]): void {
+    const refused = new Map<string, unknown>();
+    batch.forEach((draft, at) => {
+      const one = settled[at];
+      if (one && 'error' in one && isOutage(one.error)) refused.set(contendedRow(draft), one.error);
+    });
+    if (refused.size === 0) return;
+    queue = queue.filter(({ draft, reject }) => {
+      const error = refused.get(contendedRow(draft));
+      if (error !== undefined) reject(error);
+      return error === undefined;
+    });
+  }
+
   /** Never rejects: each draft is settled by itself. */
-  async function write(batch: readonly PreparedDraft[], keys: Keys): Promise<Settled[]> {
+  async function write(batch: readonly PreparedDraft[], keys: Keys, rivals?: number): Promise<Settled[]> {
     try {
-      return await store.transact((transaction) => settleInside(transaction, batch, ports, keys));
+      return await store.transact((transaction) => settleInside(transaction, batch, ports, keys), rivals);
     } catch (error) {
       // The store itself is away or full: trying its halves would fail 2 × 256 times to learn the same.
       if (isOutage(error)) return batch.map(() => ({ error }));
       // One was written before: all are looked up now, and that one is answered with its first event.
-      if (keys === 'new' && error instanceof DuplicateKey) return write(batch, 'looked up');
+      if (keys === 'new' && error instanceof DuplicateKey) return write(batch, 'looked up', rivals);
       if (error instanceof Contended) return writeApart(batch, error);
       if (batch.length <= 1) return Promise.all(batch.map((draft) => settleAlone(draft, error)));
       // A rival process took a key, or one draft is bad: halves find it, its neighbours do not suffer.
       const middle = Math.ceil(batch.length / 2);
-      const first = await write(batch.slice(0, middle), 'looked up');
-      return [...first, ...(await write(batch.slice(middle), 'looked up'))];
+      const first = await write(batch.slice(0, middle), 'looked up', rivals);
+      return [...first, ...(await write(batch.slice(middle), 'looked up', rivals))];
     }
   }
 
   /**
    * A rival holds one of these conversations: perhaps a process that died holding it, and then for a minute. The others
-   * are written without it; who writes into it is told to try again, and all of them, so that nobody overtakes.
+   * are written without it; who writes into it is told to try again, and all of them, so that nobody overtakes. Each part
+   * is tried once: where all meet at one row (the counter that conversations begin with), that is many in vain.
    */
   async function writeApart(batch: readonly PreparedDraft[], cause: Contended): Promise<Settled[]> {
     const rows = [...new Set(batch.map(contendedRow))];
@@ -104,12 +124,14 @@ export function createWriter(options: WriterOptions): Writer {
       await write(
         batch.filter((_, at) => isNear[at]),
         'looked up',
+        1,
       )
     ).values();
     const second = (
       await write(
         batch.filter((_, at) => !isNear[at]),
         'looked up',
+        1,
       )
     ).values();
     return isNear.map((is) => (is ? first : second).next().value as Settled);

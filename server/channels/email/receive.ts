@@ -80,9 +80,13 @@ export async function receiveLetters(
   const { run } = options;
   const { before } = run;
   let appended = (): void => {};
-  run.before = new Promise((resolve) => {
+  let failed = (_error: unknown): void => {};
+  run.before = new Promise((resolve, reject) => {
     appended = resolve;
+    failed = reject;
   });
+  // Whoever comes next looks at it, and perhaps nobody comes.
+  run.before.catch(() => {});
   const results = new Map<RawLetter, Received>();
   let fresh: Arrived[] = [];
   try {
@@ -108,9 +112,13 @@ export async function receiveLetters(
         eventId: outcome.event.id,
       });
     }
+    appended();
+  } catch (error) {
+    // Those behind end with it: given again, all come in their order.
+    failed(error);
+    throw error;
   } finally {
     for (const one of fresh) run.underway.delete(one.dedupeKey);
-    appended();
   }
   return raws.map((raw) => results.get(raw) ?? { name: raw.name, outcome: 'duplicate' });
 }

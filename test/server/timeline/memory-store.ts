@@ -43,7 +43,7 @@ export interface MemoryStore extends MemoryConnection {
 export type MemoryContact = ContactLink & Pick<ContactChange, 'fields' | 'blocked'>;
 
 export interface MemoryConnection extends TimelineStore {
-  transact<T>(work: (transaction: MemoryTransaction) => Promise<T>): Promise<T>;
+  transact<T>(work: (transaction: MemoryTransaction) => Promise<T>, rivals?: number): Promise<T>;
   pages: PageSource;
   timelines: TimelineSource;
   remake: RemakeStore;
@@ -68,9 +68,6 @@ export interface Written {
   buried: readonly StoredEvent[];
 }
 
-/** How often a rival may be first. */
-const rivalsAtMost = 8;
-
 export function memoryStore(options: MemoryOptions = {}): MemoryStore {
   const store: MemoryStore = {
     events: new Map(),
@@ -93,7 +90,10 @@ export function memoryStore(options: MemoryOptions = {}): MemoryStore {
 function connection(storeOf: () => MemoryStore, options: MemoryOptions): MemoryConnection {
   const before = options.before ?? (() => {});
 
-  async function transact<T>(work: (transaction: MemoryTransaction) => Promise<T>): Promise<T> {
+  async function transact<T>(
+    work: (transaction: MemoryTransaction) => Promise<T>,
+    rivalsAtMost = 8,
+  ): Promise<T> {
     const store = storeOf();
     for (let rivals = 0; rivals < rivalsAtMost; rivals += 1) {
       const { transaction, commit, end } = begin(store, options);

@@ -206,6 +206,52 @@ describe('the writer', () => {
     expect(seen(await sends())).toEqual([3, 3, 3, 4, 4, 5]);
   });
 
+  it('asks the store no more than twice for each conversation that begins while a dead process holds their counter', async () => {
+    let asked = 0;
+    const { store, send } = bench({
+      before: (step) => {
+        if (step === 'takeNumbers') asked += 1;
+      },
+    });
+    const dead = store.connect({ before: (step) => (step === 'commit' ? new Promise(() => {}) : undefined) });
+    void dead.transact((transaction) => transaction.takeNumbers(workspaceId, 1));
+    await settled();
+    const keys = Array.from({ length: 64 }, (_, at) => `k${at}`);
+    const results = await Promise.allSettled(
+      keys.map((key) => send(aMessage({ conversation: begunUnder(key) }))),
+    );
+    expect(results.every((one) => one.status === 'rejected' && one.reason.code === 'store_unavailable')).toBe(
+      true,
+    );
+    expect(asked).toBeLessThan(2 * keys.length + 8);
+  });
+
+  it('gives back, with what the store did not take, all that waits behind it in its conversation', async () => {
+    let isAway = false;
+    const { send, log } = bench({
+      batch: 2,
+      before: (step) => {
+        if (step !== 'commit' || !isAway) return;
+        // For one batch.
+        isAway = false;
+        throw new AppError('store_unavailable');
+      },
+    });
+    await Promise.all(['a', 'b'].map((key) => send(aMessage({ conversation: begunUnder(key) }))));
+    isAway = true;
+    log.length = 0;
+    const places = ['a', 'a', 'a', 'b', 'a'];
+    const all = () =>
+      Promise.allSettled(
+        places.map((key, at) => send(aMessage({ conversation: begunUnder(key), dedupeKey: `${at}` }))),
+      );
+    const away = 'store_unavailable';
+    const seen = (results: Awaited<ReturnType<typeof all>>) =>
+      results.map((one) => (one.status === 'fulfilled' ? one.value.event.seq : one.reason.code));
+    expect(seen(await all())).toEqual([away, away, away, 3, away]);
+    expect(seen(await all())).toEqual([3, 4, 5, 3, 6]);
+  });
+
   it('gives the whole batch the outage, without asking the store for each half', async () => {
     let steps = 0;
     const { send } = bench({
