@@ -57,17 +57,24 @@ export async function changeStatus(app: Console, id: string, status: Status): Pr
   const leavesView = inboxRouteOf(app)?.view !== undefined && status !== 'open';
   if (leavesView) moveOn(app, id);
   app.rows.of(id).set({ ...row, status });
+  const changing = app.api.changeConversation(id, { status, ifStatus: before });
+  // At once: the key that takes back means this, and not what was done before it.
+  app.toast.set({
+    text: t(`toast.${status}`, { number: `#${row.number}` }),
+    undo: () => {
+      const undone = changing.then(
+        () => app.api.changeConversation(id, { status: before }),
+        // It was refused, which is said already.
+        () => null,
+      );
+      undone.then(
+        (detail) => detail && takeDetail(app, detail),
+        (error: unknown) => app.toast.set({ text: t(`error.${replyOf(error).code}`) }),
+      );
+    },
+  });
   try {
-    takeDetail(app, await app.api.changeConversation(id, { status, ifStatus: before }), { own: true });
-    app.toast.set({
-      text: t(`toast.${status}`, { number: `#${row.number}` }),
-      undo: () => {
-        app.api.changeConversation(id, { status: before }).then(
-          (detail) => takeDetail(app, detail),
-          (error: unknown) => app.toast.set({ text: t(`error.${replyOf(error).code}`) }),
-        );
-      },
-    });
+    takeDetail(app, await changing, { own: true });
     refreshCounts(app, 200);
     return true;
   } catch (error) {
@@ -81,13 +88,18 @@ export async function assign(app: Console, id: string, assigneeId: string | null
   const row = app.rows.of(id).get();
   if (!row || row.assigneeId === assigneeId) return;
   app.rows.of(id).set({ ...row, assigneeId });
+  const changing = app.api.changeConversation(id, { assigneeId });
+  const name = agentOf(app, assigneeId)?.name;
+  app.toast.set({
+    text: name === undefined ? t('toast.unassigned') : t('toast.assigned', { name }),
+    undo: () =>
+      changing.then(
+        () => void assign(app, id, row.assigneeId),
+        () => {},
+      ),
+  });
   try {
-    takeDetail(app, await app.api.changeConversation(id, { assigneeId }));
-    const name = agentOf(app, assigneeId)?.name;
-    app.toast.set({
-      text: name === undefined ? t('toast.unassigned') : t('toast.assigned', { name }),
-      undo: () => void assign(app, id, row.assigneeId),
-    });
+    takeDetail(app, await changing);
     refreshCounts(app, 200);
   } catch (error) {
     app.rows.of(id).set(row);
