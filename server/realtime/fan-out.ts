@@ -7,7 +7,7 @@ import type { AvailabilityBoard } from './availability.js';
 import { rooms } from './rooms.js';
 import { rowTeller } from './rows.js';
 import type { AgentNamespace, VisitorNamespace } from './sockets.js';
-import { refreshVisitors } from './visitors.js';
+import { refreshVisitors, signOutVisitors } from './visitors.js';
 
 export interface FanOutDeps {
   agents: AgentNamespace;
@@ -81,10 +81,7 @@ export function fanOut(deps: FanOutDeps): () => void {
       agents.local.to(rooms.workspace(notice.workspaceId)).emit('agent', { id, availability });
       deps.availability.changed(notice.workspaceId);
     } else if (notice.type === 'signed-out') {
-      const room = rooms.visitor(notice.visitorId);
-      visitors.local.to(room).emit('signed-out', {});
-      // After the answer to whoever asked for it: its acknowledgement goes out first.
-      setImmediate(() => visitors.local.in(room).disconnectSockets(true));
+      signOutVisitors(visitors, notice.visitorId);
     } else if (notice.type === 'session-ended') {
       endSockets(
         [...agents.sockets.values()].filter(

@@ -28,9 +28,20 @@ function knownTo(socket: VisitorSocket): Set<string> {
   return known;
 }
 
+/**
+ * How often this process was told that browsers may reach something else now. Whoever is looked up at that moment is in
+ * no room yet, where it would be found.
+ */
+let changesTold = 0;
+
+/** An admitted socket that has not connected yet, and what had been told when it was looked up. */
+interface Arrival extends Admitted {
+  changesTold: number;
+}
+
 /** Visitors' sockets: one browser tab each, in rooms that the server chose. */
 export function serveVisitors(nsp: VisitorNamespace, deps: VisitorNamespaceDeps): void {
-  const admitted = new WeakMap<VisitorSocket, Admitted>();
+  const admitted = new WeakMap<VisitorSocket, Arrival>();
   const places = browserPlaces();
 
   admitEach(nsp, async (socket: VisitorSocket) => {
@@ -42,8 +53,8 @@ export function serveVisitors(nsp: VisitorNamespace, deps: VisitorNamespaceDeps)
   });
 
   nsp.on('connection', (socket) => {
-    const result = admitted.get(socket);
-    if (!result || !socket.connected) {
+    const arrival = admitted.get(socket);
+    if (!arrival || !socket.connected) {
       socket.disconnect(true);
       return;
     }
@@ -51,8 +62,14 @@ export function serveVisitors(nsp: VisitorNamespace, deps: VisitorNamespaceDeps)
     // Rooms first: what is published from here on arrives live, what was published before stands in the session.
     joinRooms(socket);
     showVisit(deps, socket);
+    const giveUp = (error: unknown): void => {
+      log.warn({ err: error }, 'a session could not be described');
+      socket.disconnect(true);
+    };
     boundReader(socket, () => {
       joinRooms(socket);
+      // Out of its rooms it was found by nobody who looked for it there.
+      lookAgain(socket).catch(giveUp);
       for (const conversationId of knownOf.get(socket) ?? []) socket.emit('resync', { conversationId });
     });
     serveRequests(socket, 'visitor', (name, body) => {
@@ -68,17 +85,17 @@ export function serveVisitors(nsp: VisitorNamespace, deps: VisitorNamespaceDeps)
       places.leave(visitorId);
       deps.presence.remove(workspaceId, contactId, socket.id);
     });
-    describeSession(deps, { inbox: result.inbox, visitor: socket.data.visitor }).then(
-      (session) => {
-        for (const { id } of session.conversations) knownTo(socket).add(id);
-        socket.emit('session', session);
-      },
-      (error: unknown) => {
-        log.warn({ err: error }, 'a session could not be described');
-        socket.disconnect(true);
-      },
-    );
+    begin(deps, socket, arrival).catch(giveUp);
   });
+}
+
+async function begin(deps: SessionDeps, socket: VisitorSocket, arrival: Arrival): Promise<void> {
+  if (arrival.changesTold !== changesTold) await lookAgain(socket);
+  if (!socket.connected) return;
+  const { visitor } = socket.data;
+  const session = await describeSession(deps, { inbox: arrival.inbox, visitor });
+  for (const { id } of session.conversations) knownTo(socket).add(id);
+  socket.emit('session', session);
 }
 
 interface BrowserPlaces {
@@ -113,7 +130,8 @@ async function admit(
   deps: VisitorNamespaceDeps,
   places: BrowserPlaces,
   socket: VisitorSocket,
-): Promise<Admitted> {
+): Promise<Arrival> {
+  const toldBefore = changesTold;
   const handshake = readAuth(VisitorHandshake, socket.handshake.auth);
   const result = await admitVisitor(deps, handshake, {
     origin: socket.handshake.headers.origin,
@@ -127,7 +145,7 @@ async function admit(
     timeZone: handshake.timeZone ?? '',
     ...readUserAgent(socket.handshake.headers['user-agent']),
   };
-  return result;
+  return { ...result, changesTold: toldBefore };
 }
 
 function roomsOf({ workspaceId, inboxId, visitorId, headId, contactIds }: Visitor): string[] {
@@ -166,18 +184,42 @@ export async function refreshVisitors(
   workspaceId: string,
   headId: string,
 ): Promise<void> {
-  for (const id of nsp.adapter.rooms.get(rooms.head(workspaceId, headId)) ?? []) {
-    const socket = nsp.sockets.get(id);
-    if (!socket) continue;
-    const before = socket.data.visitor;
-    const after = await loadVisitor(before);
-    socket.data.visitor = after;
-    if (after.contactIds.join() === before.contactIds.join() && after.headId === before.headId) continue;
-    for (const room of roomsOf(before)) await socket.leave(room);
-    await socket.join(roomsOf(after));
-    if (after.contactIds.join() === before.contactIds.join()) continue;
-    // A browser that does not come back when it is told to must not go on in what is no longer its own.
-    knownOf.get(socket)?.clear();
-    socket.emit('reconnect', { afterMs: Math.round(Math.random() * 1_000) });
+  changesTold += 1;
+  await Promise.all(socketsIn(nsp, rooms.head(workspaceId, headId)).map(lookAgain));
+}
+
+/** The browser's secret is over: each of its tabs is told, and closed. */
+export function signOutVisitors(nsp: VisitorNamespace, visitorId: string): void {
+  changesTold += 1;
+  const tabs = socketsIn(nsp, rooms.visitor(visitorId));
+  for (const socket of tabs) socket.emit('signed-out', {});
+  // After the answer to whoever asked for it: its acknowledgement goes out first.
+  setImmediate(() => {
+    for (const socket of tabs) socket.disconnect(true);
+  });
+}
+
+const socketsIn = (nsp: VisitorNamespace, room: string): VisitorSocket[] =>
+  [...(nsp.adapter.rooms.get(room) ?? [])].flatMap((id) => nsp.sockets.get(id) ?? []);
+
+async function lookAgain(socket: VisitorSocket): Promise<void> {
+  let after: Visitor;
+  try {
+    after = await loadVisitor(socket.data.visitor);
+  } catch (error) {
+    if (!(error instanceof AppError && error.code === 'unauthorized')) throw error;
+    socket.emit('signed-out', {});
+    socket.disconnect(true);
+    return;
   }
+  // As it stands by now, and in one breath: of two looks at once each leaves what the one before it joined.
+  const before = socket.data.visitor;
+  socket.data.visitor = after;
+  if (after.contactIds.join() === before.contactIds.join() && after.headId === before.headId) return;
+  for (const room of roomsOf(before)) void socket.leave(room);
+  joinRooms(socket);
+  if (after.contactIds.join() === before.contactIds.join()) return;
+  // A browser that does not come back when it is told to must not go on in what is no longer its own.
+  knownOf.get(socket)?.clear();
+  socket.emit('reconnect', { afterMs: Math.round(Math.random() * 1_000) });
 }

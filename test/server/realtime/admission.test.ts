@@ -1,6 +1,21 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Server } from 'socket.io';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { visitorRates } from '../../../server/channels/chat/rates.js';
+import { readVisitorToken } from '../../../server/channels/chat/visitor-token.js';
+import { forgetVisitor } from '../../../server/contacts/visitors.js';
+import { availabilityBoard } from '../../../server/realtime/availability.js';
+import { fanOut } from '../../../server/realtime/fan-out.js';
+import { liveVisitors } from '../../../server/realtime/live-visitors.js';
+import { createPresence } from '../../../server/realtime/presence.js';
+import type { AgentNamespace, VisitorNamespace } from '../../../server/realtime/sockets.js';
+import { serveVisitors } from '../../../server/realtime/visitors.js';
+import { append } from '../../../server/timeline/append.js';
+import { onPublished, publishNotice } from '../../../server/timeline/publish.js';
+import { systemScope } from '../../../server/workspaces/scope.js';
 import { limits } from '../../../shared/limits.js';
-import { openSocket, openTab, type TestApp, testApp, visitorAuth } from '../http/app.js';
+import { message, openSocket, openTab, type Tab, type TestApp, testApp, visitorAuth } from '../http/app.js';
 
 let at: TestApp;
 beforeAll(async () => {
@@ -40,5 +55,90 @@ describe('S12: one browser', () => {
         { timeout: 30_000 },
       )
       .toBe('admitted');
+  });
+});
+
+/** Visitors' sockets on their own: once, after a browser was looked up and before it is in its rooms, `meanwhile` happens. */
+async function serveWith(meanwhile: () => Promise<void>): Promise<TestApp> {
+  const http = createServer();
+  const io = new Server(http, { transports: ['websocket'] });
+  const visitors: VisitorNamespace = io.of('/visitor');
+  const agents: AgentNamespace = io.of('/agent');
+  const presence = createPresence(() => {});
+  const live = liveVisitors(agents, visitors, presence, { isOpen: () => false });
+  const availability = availabilityBoard({ of: () => [] }, visitors);
+  let happens: (() => Promise<void>) | null = meanwhile;
+  const request = async () => {
+    const now = happens;
+    happens = null;
+    await now?.();
+  };
+  serveVisitors(visitors, {
+    secretKey: at.secretKey,
+    rates: { ...visitorRates(null), request },
+    availability: availability.of,
+    live,
+    presence,
+    addressOf: () => '127.0.0.1',
+  });
+  const endFanOut = fanOut({ agents, visitors, availability });
+  await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
+  onTestFinished(async () => {
+    endFanOut();
+    live.close();
+    availability.close();
+    await io.close();
+  });
+  return { ...at, url: `http://127.0.0.1:${(http.address() as AddressInfo).port}` };
+}
+
+describe('a browser that, while it is admitted,', () => {
+  const comesBack = async (meanwhile: (visitor: Tab) => Promise<void>) => {
+    const visitor = await openTab(at);
+    onTestFinished(visitor.close);
+    return { token: visitor.session.token, on: await serveWith(() => meanwhile(visitor)) };
+  };
+
+  it('is blocked, is refused like one that was here before', async () => {
+    const { token, on } = await comesBack(async ({ session: { contactId } }) => {
+      const told = new Promise<void>((resolve) => {
+        const end = onPublished(({ event }) => {
+          if (event.kind !== 'contact_blocked') return;
+          end();
+          resolve();
+        });
+      });
+      await append(systemScope(at.workspaceId), {
+        kind: 'contact_blocked',
+        body: { blocked: true },
+        channel: null,
+        direction: 'internal',
+        actor: { type: 'system' },
+        dedupeKey: `block:${contactId}`,
+        occurredAt: new Date(),
+        contactId,
+      });
+      await told;
+    });
+    const tab = await openTab(on, { token });
+    expect(await tab.ask('message:send', message('spam'))).toMatchObject({
+      ok: false,
+      error: { code: 'blocked' },
+    });
+    tab.close();
+  });
+
+  it('is signed out, is told so and has no session', async () => {
+    const { token, on } = await comesBack(async ({ session: { contactId, token } }) => {
+      const { workspaceId, secretKey } = at;
+      const { visitorId } = readVisitorToken(secretKey, token);
+      await forgetVisitor({ workspaceId }, visitorId);
+      publishNotice({ type: 'signed-out', workspaceId, contactId, visitorId });
+    });
+    const socket = openSocket(on, '/visitor', visitorAuth(on, { token }));
+    const told: string[] = [];
+    socket.onAny((name: string) => told.push(name));
+    await new Promise((resolve) => socket.once('disconnect', resolve));
+    expect(told).toEqual(['signed-out']);
   });
 });
