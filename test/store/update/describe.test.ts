@@ -106,6 +106,7 @@ group('An update by operators', () => {
     updated({ a: [1, 2] }, { $pop: { a: 1 } }, { updated: { a: [1] } });
     updated({ a: [1, 2] }, { $pull: { a: 1 } }, { updated: { a: [2] } });
     updated({ a: [1, 2] }, { $unset: { 'a.0': '' } }, { updated: { 'a.0': null } });
+    updated({ a: [null, 2] }, { $unset: { 'a.0': '' }, $set: { b: 1 } }, { updated: { b: 1 } });
   });
 
   it('tells one filtered element by its number, several by their array', () => {

@@ -53,7 +53,7 @@ function inArray(node: Fields, list: Value[], run: Run): Value[] {
     else {
       const at = Number(name);
       const current: Value | undefined = (result ?? list)[at];
-      const after = inPlace(noted(child, current, run), current);
+      const after = noted(child, current, run, inPlace);
       if (after !== undefined && !Object.is(after, current)) {
         result ??= [...list];
         pad(result, at);
@@ -102,7 +102,7 @@ function inElements(node: Elements, current: Value | undefined, run: Run): Value
   for (const [at, names] of picked) {
     run.path.push(String(at));
     const child = mergeOf(node, names, run.path);
-    const after = inPlace(noted(child, current[at], run), current[at]);
+    const after = noted(child, current[at], run, inPlace);
     run.path.pop();
     if (after === undefined || Object.is(after, current[at])) continue;
     result ??= [...current];
@@ -126,11 +126,15 @@ function pick(node: Elements, list: readonly Value[]): [number, string[]][] {
   return picked;
 }
 
-/** As `apply`, telling where something changed if somebody asked. */
-function noted(node: Node, current: Value | undefined, run: Run): Value | undefined {
+/** As `apply`, telling where something changed if somebody asked; `put` says what stands there in the end. */
+function noted(
+  node: Node,
+  current: Value | undefined,
+  run: Run,
+  put = (after: Value | undefined, _before: Value | undefined) => after,
+): Value | undefined {
   const { touched } = run;
-  if (touched === null) return apply(node, current, run);
-  if (current === undefined) {
+  if (touched !== null && current === undefined) {
     // What is made is told by its topmost field, with all that is in it.
     run.touched = null;
     const made = apply(node, current, run);
@@ -138,8 +142,8 @@ function noted(node: Node, current: Value | undefined, run: Run): Value | undefi
     if (made !== undefined) touched.push([...run.path]);
     return made;
   }
-  const after = apply(node, current, run);
-  if (node.kind !== 'leaf' || Object.is(after, current)) return after;
+  const after = put(apply(node, current, run), current);
+  if (touched === null || node.kind !== 'leaf' || Object.is(after, current)) return after;
   if (Array.isArray(current) && Array.isArray(after) && node.appends?.(current, after))
     for (let at = current.length; at < after.length; at += 1) touched.push([...run.path, String(at)]);
   else touched.push([...run.path]);
