@@ -26,6 +26,9 @@ export async function contactRow(
   return row;
 }
 
+/** How often a group is read until head and members fit together, before it counts as not found. */
+const looks = 3;
+
 /**
  * The group that a contact belongs to; alone it is one of one.
  * @throws AppError `contact_not_found`
@@ -35,22 +38,14 @@ export async function groupOf(
   contactId: string,
   session: ClientSession | null = null,
 ): Promise<Group> {
-  const { headId } = await contactRow(scope, contactId, session);
-  return groupUnder(scope, headId, session);
-}
-
-/**
- * The group under a head, for whoever has one of its rows already.
- * @throws AppError `contact_not_found`
- */
-export async function groupUnder(
-  scope: Pick<Scope, 'workspaceId'>,
-  headId: string,
-  session: ClientSession | null = null,
-): Promise<Group> {
-  const group = (await groupsUnder(scope, [headId], session)).get(headId);
-  if (!group) throw new AppError('contact_not_found');
-  return group;
+  // Inside a transaction both reads are of one moment. Else a merge, or its undoing, may commit between them: the head
+  // then has another group, or none.
+  for (let look = 0; look < (session ? 1 : looks); look += 1) {
+    const { headId } = await contactRow(scope, contactId, session);
+    const group = (await groupsUnder(scope, [headId], session)).get(headId);
+    if (group && group.head._id === headId && group.memberIds.includes(contactId)) return group;
+  }
+  throw new AppError('contact_not_found');
 }
 
 /** The groups under these heads, in one read; a head that there is none of has none. */

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { changeContact, contactDetail } from '../../../server/contacts/contacts.js';
 import { createContact } from '../../../server/contacts/create.js';
+import { groupOf } from '../../../server/contacts/group.js';
 import { mergeContacts, previewMerge, previewUnmerge, unmerge } from '../../../server/contacts/merge.js';
 import { ContactModel, MergeModel } from '../../../server/contacts/model.js';
 import { resolveOrCreate } from '../../../server/contacts/resolve.js';
@@ -145,6 +146,41 @@ describe('merging', () => {
       const alone = await timeline(company, contactId);
       expect(alone.filter((id) => said.has(id))).toEqual(own.toSorted());
     }
+  });
+
+  it('and undoing shows whoever reads meanwhile the contact’s own group, whole, and never a stranger’s', async () => {
+    const company = await aCompany();
+    const { agent, scope } = company;
+    const [above = '', between = '', below = ''] = await people(company, 'above', 'between', 'below');
+    await mergeContacts(agent, between, below);
+    const whole = (head: string, members: string[]) => [head, ...members.toSorted()].join();
+    const seen = new Set<string>();
+    const refused: unknown[] = [];
+    let isOver = false;
+    const read = async () => {
+      while (!isOver) {
+        try {
+          const { head, memberIds } = await groupOf(scope, below);
+          seen.add(whole(head._id, memberIds));
+        } catch (error) {
+          refused.push(error);
+        }
+      }
+    };
+    const reading = Promise.all([read(), read(), read()]);
+    try {
+      for (let round = 0; round < 5; round += 1) {
+        const { mergeId } = await mergeContacts(agent, above, between);
+        await unmerge(agent, mergeId);
+      }
+    } finally {
+      isOver = true;
+      await reading;
+    }
+    const [joined, apart] = [whole(above, [above, between, below]), whole(between, [between, below])];
+    expect([...seen].filter((group) => group !== joined && group !== apart)).toEqual([]);
+    // Three looks may all fall into bad moments: it is then told that there is none, and nothing else.
+    for (const error of refused) expect(error).toMatchObject({ code: 'contact_not_found' });
   });
 
   it('is refused beyond what one timeline may hold', async () => {
