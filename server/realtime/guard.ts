@@ -6,7 +6,8 @@ import { log } from '../log.js';
 /** What of an engine's connection is needed here. */
 export interface Connection {
   on(event: 'packet' | 'packetCreate', listener: (packet: { data?: unknown }) => void): unknown;
-  on(event: 'drain', listener: () => void): unknown;
+  on(event: 'drain' | 'close', listener: () => void): unknown;
+  off(event: 'packet' | 'packetCreate' | 'close', listener: (packet: { data?: unknown }) => void): unknown;
   close(discard?: boolean): unknown;
   readonly transport: object;
   readonly request: { headers: IncomingHttpHeaders; rawHeaders: string[]; _query?: unknown };
@@ -71,6 +72,7 @@ export function guardConnection(conn: Connection, { counted }: { counted: boolea
   let waitingBytes = 0;
   let isEnded = false;
   keepWhatIsRead(conn);
+  closeUnlessAdmitted(conn);
 
   const onReceived = (): void => {
     received += 1;
@@ -107,6 +109,54 @@ export function guardConnection(conn: Connection, { counted }: { counted: boolea
     waitingBytes = 0;
     backlogs.get(conn)?.drained();
   });
+}
+
+/** How long a connection may take to ask for a namespace, and after a refusal to ask better. */
+const askWithinMs = 10_000;
+const askAgainWithinMs = 4_000;
+
+/** The kinds of Socket.IO's packets, which stand first in each: a wish to enter a namespace, and its two answers. */
+const enter = '0';
+const refused = '4';
+
+/**
+ * A connection that nobody has admitted and that waits for no answer does not stay. One that does wait is Socket.IO's to
+ * close, after `connectTimeout`: what it asks for may take its turn.
+ */
+function closeUnlessAdmitted(conn: Connection): void {
+  let unanswered = 0;
+  let timer: NodeJS.Timeout | undefined;
+
+  function lookAfter(ms: number): void {
+    timer ??= setTimeout(() => {
+      timer = undefined;
+      if (unanswered === 0) endConnection(conn, 'unauthorized');
+    }, ms).unref();
+  }
+  const onReceived = ({ data }: { data?: unknown }): void => {
+    if (typeof data === 'string' && data.startsWith(enter)) unanswered += 1;
+  };
+  const onSent = ({ data }: { data?: unknown }): void => {
+    if (typeof data !== 'string') return;
+    if (data.startsWith(refused)) {
+      unanswered -= 1;
+      lookAfter(askAgainWithinMs);
+    } else if (data.startsWith(enter)) {
+      end();
+    }
+  };
+  // Nothing of it stays with a connection that was admitted.
+  function end(): void {
+    clearTimeout(timer);
+    conn.off('packet', onReceived);
+    conn.off('packetCreate', onSent);
+    conn.off('close', end);
+  }
+
+  conn.on('packet', onReceived);
+  conn.on('packetCreate', onSent);
+  conn.on('close', end);
+  lookAfter(askWithinMs);
 }
 
 const headersRead = ['host', 'origin', 'user-agent', 'x-forwarded-for'] as const;

@@ -54,7 +54,7 @@ export interface Realtime {
 }
 
 /**
- * How long a connection may be in no namespace. A deploy brings everybody back at once: whoever then waits for its turn
+ * How long a connection may wait to be let into a namespace. A deploy brings everybody back at once: whoever then waits for its turn
  * is not sent away, only to come again and wait anew.
  */
 const handshakeMs = 60_000;

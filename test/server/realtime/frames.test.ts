@@ -154,9 +154,24 @@ describe('frames that are no WebSocket’s', () => {
     expect((await fetch(`${at.url}/healthz`)).status).toBe(200);
   });
 
-  it('an engine connection that enters no namespace is closed', async () => {
-    const { closed } = await openEngine();
-    await closed;
+  it('an engine connection that asks for no namespace, or was refused, is closed soon; one that was admitted stays', async () => {
+    const began = performance.now();
+    const [silent, chatty, refused, admitted] = await Promise.all([
+      openEngine(),
+      openEngine(),
+      openEngine(),
+      openEngine(),
+    ]);
+    chatty.socket.send('42["page"]');
+    for (const path of ['/nowhere', '/visitor', '/agent']) refused.socket.send(`40${path},{}`);
+    admitted.socket.send('40/nowhere,{}');
+    admitted.socket.send(`40/visitor,${JSON.stringify(visitorAuth(at))}`);
+    await Promise.all([silent.closed, chatty.closed, refused.closed]);
+    // Before the engine misses an answer to its ping, and long before Socket.IO looks.
+    expect(performance.now() - began).toBeLessThan(35_000);
+    expect(refused.heard.filter((text) => text.startsWith('44/'))).toHaveLength(3);
+    expect(admitted.socket.readyState).toBe(WebSocket.OPEN);
+    admitted.socket.close();
     await served();
   });
 
