@@ -52,13 +52,13 @@ export function cutConnection(conn: Connection): void {
   below?.terminate();
 }
 
-const backlogs = new WeakMap<Connection, Backlog>();
+const backlogs = new WeakMap<Connection, readonly Backlog[]>();
 
-/** Tells of what waits for a guarded connection. Returns what ends it. */
+/** Tells of what waits for a guarded connection, which may have a socket in each namespace. Returns what ends it. */
 export function watchBacklog(conn: Connection, backlog: Backlog): () => void {
-  backlogs.set(conn, backlog);
+  backlogs.set(conn, [...(backlogs.get(conn) ?? []), backlog]);
   return () => {
-    if (backlogs.get(conn) === backlog) backlogs.delete(conn);
+    backlogs.set(conn, backlogs.get(conn)?.filter((one) => one !== backlog) ?? []);
   };
 }
 
@@ -98,7 +98,7 @@ export function guardConnection(conn: Connection, { counted }: { counted: boolea
     waitingBytes += typeof data === 'string' ? data.length : 64;
     // Nothing waited, nobody needs to look.
     if (waitedBytes === 0) return;
-    backlogs.get(conn)?.grew(waitedBytes);
+    for (const backlog of backlogs.get(conn) ?? []) backlog.grew(waitedBytes);
     if (isEnded || waitedBytes <= limits.connectionWaitingBytes) return;
     isEnded = true;
     log.warn('cut off a connection that does not read');
@@ -107,7 +107,7 @@ export function guardConnection(conn: Connection, { counted }: { counted: boolea
   // The engine tells of it when it hands what waited to the connection: which it does once the last part was taken.
   conn.on('drain', () => {
     waitingBytes = 0;
-    backlogs.get(conn)?.drained();
+    for (const backlog of backlogs.get(conn) ?? []) backlog.drained();
   });
 }
 
