@@ -256,13 +256,15 @@ describe('merging', () => {
         code: 'bad_request',
       });
     }
-    const [top = ''] = await people(company, 'top');
+    const [top = '', late = ''] = await people(company, 'top', 'late');
     const { mergeId: above } = await mergeContacts(agent, top, h);
     const shared = [await notes(company, a), await notes(company, top)].toSorted();
     expect(await asked(below)).toEqual(shared);
     expect(await asked(above)).toEqual(shared);
     const [moved = '', left = ''] = shared;
     await unmerge(agent, above, { movedEventIds: [moved] });
+    const { mergeId: later } = await mergeContacts(agent, top, late);
+    expect(await asked(later)).toEqual([]);
     expect(await asked(below)).toEqual([moved]);
     await unmerge(agent, below, { movedEventIds: [moved] });
     expect(await timeline(company, a)).toEqual([moved]);
