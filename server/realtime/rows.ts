@@ -1,4 +1,4 @@
-import { ReadModel } from '../conversations/model.js';
+import { ReadModel, type ReadRow } from '../conversations/model.js';
 import { toRows } from '../conversations/rows.js';
 import { log } from '../log.js';
 import type { Published } from '../timeline/publish.js';
@@ -15,6 +15,14 @@ export interface RowTeller {
   close(): void;
 }
 
+/** The conversations of one workspace whose rows are to be told. */
+interface Queue {
+  waiting: Map<string, State>;
+  /** Those whose rows are being made. */
+  telling: ReadonlyMap<string, State>;
+  timer: NodeJS.Timeout | undefined;
+}
+
 const readersAtMost = 1_000;
 const rowsAtOnce = 100;
 /**
@@ -25,24 +33,25 @@ const gatherMs = 50;
 
 /**
  * While rows are being made, later changes wait and become one of each conversation: however fast messages come, each
- * conversation's row is made at most once at a time, and the last one told is the last state.
+ * conversation's row is made at most once at a time, and the last one told is the last state. No workspace waits for
+ * another.
  */
 export function rowTeller(agents: AgentNamespace): RowTeller {
-  let waiting = new Map<string, State>();
-  let timer: NodeJS.Timeout | undefined;
-  let isTelling = false;
+  const queues = new Map<string, Queue>();
 
   async function tell(workspaceId: string, states: readonly State[]): Promise<void> {
     const ids = states.map(({ _id }) => _id);
-    const [rows, reads] = await Promise.all([
+    const [rows, marks] = await Promise.all([
       toRows({ workspaceId }, states, ''),
       ReadModel.find({ workspaceId, conversationId: { $in: ids }, readerType: 'agent' })
         .limit(readersAtMost * ids.length)
         .lean(),
     ]);
+    const marksOf = new Map<string, ReadRow[]>(ids.map((id) => [id, []]));
+    for (const mark of marks) marksOf.get(mark.conversationId)?.push(mark);
     for (const [at, row] of rows.entries()) {
       const state = states[at]!;
-      const own = reads.filter(({ conversationId }) => conversationId === row.id);
+      const own = marksOf.get(row.id) ?? [];
       const readers = own.map(({ readerId }) => rooms.agent(workspaceId, readerId));
       agents.local.to(rooms.workspace(workspaceId)).except(readers).emit('conversation', row);
       for (const { readerId, seq, counted } of own) {
@@ -54,49 +63,58 @@ export function rowTeller(agents: AgentNamespace): RowTeller {
     }
   }
 
-  async function tellWaiting(): Promise<void> {
-    const workspaces = new Map<string, State[]>();
-    for (const state of waiting.values()) {
-      workspaces.set(state.workspaceId, [...(workspaces.get(state.workspaceId) ?? []), state]);
+  async function tellWaiting(workspaceId: string, queue: Queue): Promise<void> {
+    const states = [...queue.waiting.values()];
+    queue.telling = queue.waiting;
+    queue.waiting = new Map();
+    for (let at = 0; at < states.length; at += rowsAtOnce) {
+      const together = states.slice(at, at + rowsAtOnce);
+      // One that cannot be made takes no other with it.
+      await tell(workspaceId, together).catch(async () => {
+        for (const state of together) await tell(workspaceId, [state]).catch(notTold);
+      });
     }
-    waiting = new Map();
-    for (const [workspaceId, states] of workspaces) {
-      for (let at = 0; at < states.length; at += rowsAtOnce) {
-        await tell(workspaceId, states.slice(at, at + rowsAtOnce)).catch((error: unknown) =>
-          // A hint, which may be missed: consoles ask for their lists anew when they connect.
-          log.warn({ err: error }, 'rows were not told'),
-        );
-      }
-    }
+    queue.telling = new Map();
+    queue.timer = undefined;
+    if (queue.waiting.size > 0) soon(workspaceId, queue);
+    else queues.delete(workspaceId);
   }
 
-  function soon(): void {
-    if (timer || isTelling) return;
-    timer = setTimeout(() => {
-      timer = undefined;
-      isTelling = true;
-      void tellWaiting().finally(() => {
-        isTelling = false;
-        if (waiting.size > 0) soon();
-      });
-    }, gatherMs);
+  function soon(workspaceId: string, queue: Queue): void {
+    queue.timer ??= setTimeout(() => void tellWaiting(workspaceId, queue), gatherMs);
+  }
+
+  function put(state: State): void {
+    const { workspaceId } = state;
+    const queue = queues.get(workspaceId) ?? { waiting: new Map(), telling: new Map(), timer: undefined };
+    queues.set(workspaceId, queue);
+    queue.waiting.set(state._id, state);
+    soon(workspaceId, queue);
   }
 
   return {
     changed(state) {
       // Nobody looks: no row needs to be made.
-      if (!agents.adapter.rooms.has(rooms.workspace(state.workspaceId))) return;
-      waiting.set(state._id, state);
-      soon();
+      if (agents.adapter.rooms.has(rooms.workspace(state.workspaceId))) put(state);
     },
     async readBy(state, agentId) {
       if (!agents.adapter.rooms.has(rooms.agent(state.workspaceId, agentId))) return;
       const [row] = await toRows(state, [state], agentId);
       if (row) agents.local.to(rooms.agent(state.workspaceId, agentId)).emit('conversation', row);
+      // The row that is being made knows nothing of this mark, and is told after it: once more, then.
+      const queue = queues.get(state.workspaceId);
+      const told = queue?.telling.get(state._id);
+      if (told && !queue?.waiting.has(state._id)) put(told);
     },
     close() {
-      clearTimeout(timer);
-      waiting.clear();
+      for (const { timer, waiting } of queues.values()) {
+        clearTimeout(timer);
+        waiting.clear();
+      }
+      queues.clear();
     },
   };
 }
+
+/** A hint, which may be missed: consoles ask for their lists anew when they connect. */
+const notTold = (error: unknown): void => log.warn({ err: error }, 'a row was not told');
