@@ -10,6 +10,8 @@ type None = Record<string, never>;
 /** What the server knows of a visitor's socket. */
 interface VisitorData {
   visitor: Visitor;
+  /** The contact that agents see it under: who a browser is may change while it is open. Empty until it is shown. */
+  shownAs: string;
   page: { url: string; title: string };
   locale: string;
   timeZone: string;

@@ -81,9 +81,9 @@ export function serveVisitors(nsp: VisitorNamespace, deps: VisitorNamespaceDeps)
       return answerVisitor(deps, caller, name, body);
     });
     socket.on('disconnect', () => {
-      const { workspaceId, contactId, visitorId } = socket.data.visitor;
+      const { workspaceId, visitorId } = socket.data.visitor;
       places.leave(visitorId);
-      deps.presence.remove(workspaceId, contactId, socket.id);
+      deps.presence.remove(workspaceId, socket.data.shownAs, socket.id);
     });
     begin(deps, socket, arrival).catch(giveUp);
   });
@@ -140,6 +140,7 @@ async function admit(
   places.take(result.visitor.visitorId);
   socket.data = {
     visitor: result.visitor,
+    shownAs: '',
     page: handshake.page ?? { url: '', title: '' },
     locale: handshake.locale ?? '',
     timeZone: handshake.timeZone ?? '',
@@ -163,7 +164,9 @@ function joinRooms(socket: VisitorSocket): void {
 
 /** Shows agents where this tab is. */
 export function showVisit(deps: { presence: Presence }, socket: VisitorSocket): void {
-  const { visitor, page, locale, timeZone, browser, system } = socket.data;
+  const { visitor, shownAs, page, locale, timeZone, browser, system } = socket.data;
+  if (shownAs !== visitor.contactId) deps.presence.remove(visitor.workspaceId, shownAs, socket.id);
+  socket.data.shownAs = visitor.contactId;
   deps.presence.set(visitor.workspaceId, visitor.contactId, socket.id, {
     online: true,
     url: page.url,

@@ -4,11 +4,12 @@ import { Server } from 'socket.io';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { visitorRates } from '../../../server/channels/chat/rates.js';
 import { readVisitorToken } from '../../../server/channels/chat/visitor-token.js';
+import { proveIdentity } from '../../../server/contacts/prove.js';
 import { forgetVisitor } from '../../../server/contacts/visitors.js';
 import { availabilityBoard } from '../../../server/realtime/availability.js';
 import { fanOut } from '../../../server/realtime/fan-out.js';
 import { liveVisitors } from '../../../server/realtime/live-visitors.js';
-import { createPresence } from '../../../server/realtime/presence.js';
+import { createPresence, type Presence } from '../../../server/realtime/presence.js';
 import type { AgentNamespace, VisitorNamespace } from '../../../server/realtime/sockets.js';
 import { serveVisitors } from '../../../server/realtime/visitors.js';
 import { append } from '../../../server/timeline/append.js';
@@ -59,7 +60,7 @@ describe('S12: one browser', () => {
 });
 
 /** Visitors' sockets on their own: once, after a browser was looked up and before it is in its rooms, `meanwhile` happens. */
-async function serveWith(meanwhile: () => Promise<void>): Promise<TestApp> {
+async function serveWith(meanwhile: () => Promise<void>): Promise<TestApp & { presence: Presence }> {
   const http = createServer();
   const io = new Server(http, { transports: ['websocket'] });
   const visitors: VisitorNamespace = io.of('/visitor');
@@ -89,7 +90,7 @@ async function serveWith(meanwhile: () => Promise<void>): Promise<TestApp> {
     availability.close();
     await io.close();
   });
-  return { ...at, url: `http://127.0.0.1:${(http.address() as AddressInfo).port}` };
+  return { ...at, presence, url: `http://127.0.0.1:${(http.address() as AddressInfo).port}` };
 }
 
 describe('a browser that, while it is admitted,', () => {
@@ -141,4 +142,20 @@ describe('a browser that, while it is admitted,', () => {
     await new Promise((resolve) => socket.once('disconnect', resolve));
     expect(told).toEqual(['signed-out']);
   });
+});
+
+it('a browser that became somebody else while it was open leaves nobody behind', async () => {
+  const scope = systemScope(at.workspaceId);
+  const identity = { type: 'external', value: 'customer-1', proof: 'jwt' } as const;
+  const on = await serveWith(async () => {});
+  const customer = await openTab(at);
+  const tab = await openTab(on);
+  onTestFinished(customer.close);
+  await proveIdentity(scope, customer.session.contactId, identity);
+  const moved = new Promise((resolve) => tab.socket.once('reconnect', resolve));
+  await proveIdentity(scope, tab.session.contactId, identity);
+  await moved;
+  expect(on.presence.count()).toBe(1);
+  tab.close();
+  await expect.poll(() => on.presence.count(), { timeout: 10_000 }).toBe(0);
 });
