@@ -1,7 +1,8 @@
-import mongoose from 'mongoose';
+import type mongoose from 'mongoose';
 import type { AgentSummary, Role } from '../../shared/api.js';
 import { AppError } from '../../shared/errors.js';
 import { limits } from '../../shared/limits.js';
+import { isDuplicateKey } from '../store/duplicate-key.js';
 import { newId } from '../store/id.js';
 import { inTransaction } from '../store/transaction.js';
 import type { Scope } from '../workspaces/scope.js';
@@ -132,7 +133,7 @@ export async function acceptInvitation(
       await addMember({ workspaceId, agentId, role }, session);
     });
   } catch (error) {
-    if (error instanceof mongoose.mongo.MongoServerError && error.code === 11_000) {
+    if (isDuplicateKey(error)) {
       // The address got an account between the look and the write.
       throw new AppError('conflict', undefined, { cause: error });
     }

@@ -1,8 +1,8 @@
-import mongoose from 'mongoose';
 import type * as v from 'valibot';
 import type { SetUp } from '../../shared/api.js';
 import { AppError } from '../../shared/errors.js';
 import { limits } from '../../shared/limits.js';
+import { isDuplicateKey } from '../store/duplicate-key.js';
 import { newId } from '../store/id.js';
 import { inTransaction } from '../store/transaction.js';
 import { claimFirstWorkspace } from '../workspaces/first.js';
@@ -42,8 +42,7 @@ export async function setUp(input: v.InferOutput<typeof SetUp>): Promise<string>
       await addMember({ workspaceId, agentId, role: 'owner' }, session);
     });
   } catch (error) {
-    if (error instanceof mongoose.mongo.MongoServerError && error.code === 11_000)
-      throw new AppError('link_used', undefined, { cause: error });
+    if (isDuplicateKey(error)) throw new AppError('link_used', undefined, { cause: error });
     throw error;
   }
   return agentId;

@@ -1,8 +1,6 @@
-import mongoose from 'mongoose';
+import { isDuplicateKey } from '../store/duplicate-key.js';
 import { LeaseModel } from './model.js';
 import type { LeaseStore } from './ports.js';
-
-const duplicateKeyCode = 11_000;
 
 /** The mongoose side of the port of leases. */
 export const mongooseLeases: LeaseStore = {
@@ -18,7 +16,7 @@ export const mongooseLeases: LeaseStore = {
       return { name, holder, fence: 1 };
     } catch (error) {
       // It exists and is somebody else's, or somebody was faster.
-      if (error instanceof mongoose.mongo.MongoServerError && error.code === duplicateKeyCode) return null;
+      if (isDuplicateKey(error)) return null;
       throw error;
     }
   },

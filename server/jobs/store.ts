@@ -1,8 +1,6 @@
-import mongoose from 'mongoose';
+import { isDuplicateKey } from '../store/duplicate-key.js';
 import { JobModel, type JobRow } from './model.js';
 import type { DueJob, JobShelf, JobStore } from './ports.js';
-
-const duplicateKeyCode = 11_000;
 
 /** The mongoose side of the runner's port. The runner serves every workspace: a job's own says whose data it may touch. */
 export const mongooseJobs: JobStore & JobShelf = {
@@ -18,7 +16,7 @@ export const mongooseJobs: JobStore & JobShelf = {
       await JobModel.create([row]);
       return true;
     } catch (error) {
-      if (error instanceof mongoose.mongo.MongoServerError && error.code === duplicateKeyCode) return false;
+      if (isDuplicateKey(error)) return false;
       throw error;
     }
   },

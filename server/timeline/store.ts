@@ -5,6 +5,7 @@ import { companyKey, nameWords } from '../contacts/names.js';
 import { ConversationModel } from '../conversations/model.js';
 import { JobModel, type JobRow } from '../jobs/model.js';
 import { newJob } from '../jobs/row.js';
+import { isDuplicateKey } from '../store/duplicate-key.js';
 import { newId } from '../store/id.js';
 import { inTransaction, wasRivalFirst } from '../store/transaction.js';
 import { WorkspaceModel } from '../workspaces/model.js';
@@ -191,13 +192,12 @@ function overtaken(): Error {
   return error;
 }
 
-const duplicateKeyCode = 11_000;
 const outOfDiskCode = 14_031;
 
 /** What the door needs to know of a failed transaction, and no more. */
 function storeFailure(error: unknown): unknown {
   if (!(error instanceof mongoose.mongo.MongoError)) return error;
-  if (error.code === duplicateKeyCode) return new DuplicateKey({ cause: error });
+  if (isDuplicateKey(error)) return new DuplicateKey({ cause: error });
   if (error.code === outOfDiskCode) return new AppError('store_full', undefined, { cause: error });
   const { MongoNetworkError, MongoServerSelectionError, MongoTopologyClosedError } = mongoose.mongo;
   const isAway =

@@ -1,6 +1,7 @@
-import mongoose, { type ClientSession } from 'mongoose';
+import type { ClientSession } from 'mongoose';
 import { addInbox } from '../inboxes/inboxes.js';
 import { LeaseModel } from '../jobs/model.js';
+import { isDuplicateKey } from '../store/duplicate-key.js';
 import { inTransaction } from '../store/transaction.js';
 import { WorkspaceModel } from './model.js';
 import type { Scope } from './scope.js';
@@ -25,12 +26,9 @@ export async function ensureFirstWorkspace(settings: FirstSettings): Promise<voi
   try {
     await makeFirstWorkspace(settings);
   } catch (error) {
-    if (!isDuplicate(error)) throw error;
+    if (!isDuplicateKey(error)) throw error;
   }
 }
-
-const isDuplicate = (error: unknown): boolean =>
-  error instanceof mongoose.mongo.MongoServerError && error.code === 11_000;
 
 async function makeFirstWorkspace({ publicUrl, defaultCountry }: FirstSettings): Promise<void> {
   await inTransaction(async (session) => {
