@@ -11,6 +11,7 @@ process.on('message', async (question) => {
   if (question !== 'figures') return;
   collect();
   threads.postMessage('collect');
+  // The other threads' own programs know nothing of this and answer nothing: they get the time that a collection takes.
   await new Promise((resolve) => setTimeout(resolve, 300));
   process.send({ cpu: process.cpuUsage(), memory: process.memoryUsage() });
 });

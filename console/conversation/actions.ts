@@ -69,7 +69,7 @@ export async function changeStatus(app: Console, id: string, status: Status): Pr
       );
       undone.then(
         (detail) => detail && takeDetail(app, detail),
-        (error: unknown) => app.toast.set({ text: t(`error.${replyOf(error).code}`) }),
+        (error: unknown) => refuse(app, error),
       );
     },
   });

@@ -1,16 +1,12 @@
 import type { ClientSession } from 'mongoose';
-import { limits } from '../../shared/limits.js';
 import { EventModel, type StoredEvent } from '../timeline/model.js';
 import type { Scope } from '../workspaces/scope.js';
-import { type Group, groupOf } from './group.js';
+import { type Group, groupOf, movesAmong } from './group.js';
 import { byMergeOrder } from './link.js';
-import { MergeModel, type MergeRow, MovedEventModel } from './model.js';
+import { MergeModel, type MergeRow } from './model.js';
 
 /** Events an unmerge asks about, the newest. */
 const askedAbout = 1_000;
-
-/** Events that earlier unmerges moved, looked through at most. */
-const movedRead = limits.mergedContacts * limits.pageEntries * 10;
 
 /** An event of nobody's identity, and the contact it stands on: another than it names when an unmerge moved it. */
 interface AskedAbout {
@@ -31,13 +27,7 @@ export async function findAskedAbout(
   const { workspaceId } = scope;
   const above = await mergesAbove(scope, merge, session);
   const onThem = { $in: [...above.keys()] };
-  const moves = await MovedEventModel.find(
-    { workspaceId, $or: [{ fromContactId: onThem }, { toContactId: onThem }] },
-    null,
-    { session },
-  )
-    .lean()
-    .limit(movedRead);
+  const moves = await movesAmong(scope, above.keys(), session);
   const movedTo = new Map(moves.map((row) => [row._id, row.toContactId]));
   const came = moves.filter((row) => above.has(row.toContactId)).map((row) => row._id);
   const common = { workspaceId, mergeId: { $exists: true }, erased: { $exists: false } };

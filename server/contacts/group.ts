@@ -3,7 +3,7 @@ import { AppError } from '../../shared/errors.js';
 import { limits } from '../../shared/limits.js';
 import { gather } from '../store/gather.js';
 import type { Scope } from '../workspaces/scope.js';
-import { ContactModel, type ContactRow, MovedEventModel } from './model.js';
+import { ContactModel, type ContactRow, MovedEventModel, type MovedEventRow } from './model.js';
 
 /** The contacts that merges have linked, and what belongs to them. */
 export interface Group {
@@ -92,19 +92,28 @@ export interface MovedEvents {
   away: string[];
 }
 
-export async function movedEvents(
+/** The moves that went from one of these contacts or came to one. */
+export async function movesAmong(
   scope: Pick<Scope, 'workspaceId'>,
-  memberIds: readonly string[],
+  contactIds: Iterable<string>,
   session: ClientSession | null = null,
-): Promise<MovedEvents> {
-  const inGroup = { $in: [...memberIds] };
-  const rows = await MovedEventModel.find(
-    { workspaceId: scope.workspaceId, $or: [{ fromContactId: inGroup }, { toContactId: inGroup }] },
+): Promise<MovedEventRow[]> {
+  const amongThem = { $in: [...contactIds] };
+  return MovedEventModel.find(
+    { workspaceId: scope.workspaceId, $or: [{ fromContactId: amongThem }, { toContactId: amongThem }] },
     null,
     { session },
   )
     .lean()
     .limit(limits.mergedContacts * limits.pageEntries * 10);
+}
+
+export async function movedEvents(
+  scope: Pick<Scope, 'workspaceId'>,
+  memberIds: readonly string[],
+  session: ClientSession | null = null,
+): Promise<MovedEvents> {
+  const rows = await movesAmong(scope, memberIds, session);
   const members = new Set(memberIds);
   return {
     to: rows.filter((row) => members.has(row.toContactId)).map((row) => row._id),

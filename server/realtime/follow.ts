@@ -2,6 +2,7 @@ import type { ResumeToken } from 'mongodb';
 import type { EventKind } from '../../shared/events/kinds.js';
 import { ContactModel } from '../contacts/model.js';
 import { ConversationModel } from '../conversations/model.js';
+import { beyond } from '../store/beyond.js';
 import { storeNow } from '../store/clock.js';
 import { EventModel, type StoredEvent } from '../timeline/model.js';
 import type { PlacedEvent } from '../timeline/place.js';
@@ -98,18 +99,10 @@ export function followEvents({ patienceMs = defaultPatienceMs, report }: FollowO
   }
 
   async function tellSinceIn(workspaceId: string, since: Date): Promise<void> {
-    let after: { recordedAt: Date; _id: string } | null = null;
+    let after: { at: Date; id: string } | null = null;
     for (;;) {
       const rows: { _id: string; recordedAt: Date }[] = await EventModel.find(
-        after
-          ? {
-              workspaceId,
-              $or: [
-                { recordedAt: { $gt: after.recordedAt } },
-                { recordedAt: after.recordedAt, _id: { $gt: after._id } },
-              ],
-            }
-          : { workspaceId, recordedAt: { $gte: since } },
+        { workspaceId, ...(after ? beyond('recordedAt', after, 'newer') : { recordedAt: { $gte: since } }) },
         { _id: 1, recordedAt: 1 },
       )
         .sort({ recordedAt: 1, _id: 1 })
@@ -118,7 +111,7 @@ export function followEvents({ patienceMs = defaultPatienceMs, report }: FollowO
       await tellMissed(rows.map(({ _id }) => _id));
       const last = rows.at(-1);
       if (!last || rows.length < mostAtOnce) return;
-      after = last;
+      after = { at: last.recordedAt, id: last._id };
     }
   }
 

@@ -44,8 +44,7 @@ export async function inTransaction<T>(
         if (wasRivalFirst(error)) rivals += 1;
         if (!hasLabel(error, 'TransientTransactionError') && !wasCutOff(error)) throw error;
         if (rivals >= patience.rivals || performance.now() > until) throw error;
-        // Full jitter: two that were in each other's way must not meet again.
-        await pause(Math.random() * Math.min(longestPauseMs, firstPauseMs * 2 ** attempt));
+        await rest(attempt);
       }
     }
   } finally {
@@ -61,10 +60,14 @@ async function commit(session: ClientSession, until: number): Promise<void> {
     } catch (error) {
       const mayHave = hasLabel(error, 'UnknownTransactionCommitResult') || wasCutOff(error);
       if (!mayHave || performance.now() > until) throw error;
-      await pause(Math.random() * Math.min(longestPauseMs, firstPauseMs * 2 ** attempt));
+      await rest(attempt);
     }
   }
 }
+
+/** Full jitter: two that were in each other's way must not meet again. */
+const rest = (attempt: number): Promise<void> =>
+  pause(Math.random() * Math.min(longestPauseMs, firstPauseMs * 2 ** attempt));
 
 const hasLabel = (error: unknown, label: string): boolean =>
   error instanceof mongoose.mongo.MongoError && error.hasErrorLabel(label);

@@ -120,20 +120,14 @@ export function createWriter(options: WriterOptions): Writer {
     if (rows.length === 1) return batch.map(() => ({ error: refusalOf(cause) }));
     const near = new Set(rows.slice(0, Math.ceil(rows.length / 2)));
     const isNear = batch.map((draft) => near.has(contendedRow(draft)));
-    const first = (
-      await write(
-        batch.filter((_, at) => isNear[at]),
+    const part = (wanted: boolean): Promise<Settled[]> =>
+      write(
+        batch.filter((_, at) => isNear[at] === wanted),
         'looked up',
         1,
-      )
-    ).values();
-    const second = (
-      await write(
-        batch.filter((_, at) => !isNear[at]),
-        'looked up',
-        1,
-      )
-    ).values();
+      );
+    const first = (await part(true)).values();
+    const second = (await part(false)).values();
     return isNear.map((is) => (is ? first : second).next().value as Settled);
   }
 
