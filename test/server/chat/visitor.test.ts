@@ -25,6 +25,7 @@ import {
   toldOf,
   visitorAuth,
 } from '../http/app.js';
+import { aBlock } from '../timeline/drafts.js';
 
 let at: TestApp;
 const tabs: Tab[] = [];
@@ -322,16 +323,7 @@ describe('a blocked contact', () => {
     const visitor = await tab();
     const { conversationId } = await say(visitor, 'spam');
     const { contactId } = visitor.session;
-    await append(systemScope(at.workspaceId), {
-      kind: 'contact_blocked',
-      body: { blocked: true },
-      channel: null,
-      direction: 'internal',
-      actor: { type: 'system' },
-      dedupeKey: `block:${contactId}`,
-      occurredAt: new Date(),
-      contactId,
-    });
+    await append(systemScope(at.workspaceId), aBlock(contactId));
     const refused = { ok: false, error: { code: 'blocked', retry: 'never' } };
     await expect.poll(() => visitor.ask('message:send', message('x', conversationId))).toMatchObject(refused);
     const http = await overHttp(visitor.session.token, 'message:send', message('x', conversationId));

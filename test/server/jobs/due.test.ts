@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { JobRow } from '../../../server/jobs/model.js';
+import { newJob } from '../../../server/jobs/row.js';
 import { type JobContext, type JobKind, type Runner, startRunner } from '../../../server/jobs/runner.js';
 import { memoryJobs, memoryQueue, virtualWorld } from './memory-jobs.js';
 
@@ -38,23 +39,12 @@ function installation(count: number, run: (context: JobContext) => Promise<void>
   let keys = 0;
   const insert = async (inMs = 0): Promise<JobRow> => {
     keys += 1;
-    const row: JobRow = {
-      _id: `job-${keys}`,
-      workspaceId: 'w',
-      name: 'work',
-      key: `key-${keys}`,
-      payload: {},
-      state: 'waiting',
-      dueAt: new Date(world.ports.now().getTime() + inMs),
-      attempts: 0,
-      holder: null,
-      heldUntil: null,
-      fence: 0,
-      progress: 0,
-      error: null,
-      createdAt: world.ports.now(),
-      finishedAt: null,
-    };
+    const now = world.ports.now();
+    const row = newJob(
+      { _id: `job-${keys}`, workspaceId: 'w', name: 'work', key: `key-${keys}`, payload: {} },
+      now,
+      new Date(now.getTime() + inMs),
+    );
     await store.insert(row);
     return row;
   };

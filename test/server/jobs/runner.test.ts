@@ -1,29 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import type { JobRow } from '../../../server/jobs/model.js';
+import { newJob } from '../../../server/jobs/row.js';
 import { type JobContext, type JobKind, startRunner } from '../../../server/jobs/runner.js';
 import { AppError } from '../../../shared/errors.js';
 import { memoryJobs, virtualWorld } from './memory-jobs.js';
 
-function job(id: string, over: Partial<JobRow> = {}): JobRow {
-  return {
-    _id: id,
-    workspaceId: 'w',
-    name: 'work',
-    key: id,
-    payload: {},
-    state: 'waiting',
-    dueAt: new Date(0),
-    attempts: 0,
-    holder: null,
-    heldUntil: null,
-    fence: 0,
-    progress: 0,
-    error: null,
-    createdAt: new Date(0),
-    finishedAt: null,
-    ...over,
-  };
-}
+const job = (id: string, over: Partial<JobRow> = {}): JobRow => ({
+  ...newJob({ _id: id, workspaceId: 'w', name: 'work', key: id, payload: {} }, new Date(0)),
+  ...over,
+});
 
 const kind = (run: (payload: unknown, context: JobContext) => Promise<void>, attempts = 3): JobKind => ({
   name: 'work',

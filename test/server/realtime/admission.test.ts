@@ -17,6 +17,7 @@ import { onPublished, publishNotice } from '../../../server/timeline/publish.js'
 import { systemScope } from '../../../server/workspaces/scope.js';
 import { limits } from '../../../shared/limits.js';
 import { message, openSocket, openTab, type Tab, type TestApp, testApp, visitorAuth } from '../http/app.js';
+import { aBlock } from '../timeline/drafts.js';
 
 let at: TestApp;
 beforeAll(async () => {
@@ -109,16 +110,7 @@ describe('a browser that, while it is admitted,', () => {
           resolve();
         });
       });
-      await append(systemScope(at.workspaceId), {
-        kind: 'contact_blocked',
-        body: { blocked: true },
-        channel: null,
-        direction: 'internal',
-        actor: { type: 'system' },
-        dedupeKey: `block:${contactId}`,
-        occurredAt: new Date(),
-        contactId,
-      });
+      await append(systemScope(at.workspaceId), aBlock(contactId));
       await told;
     });
     const tab = await openTab(on, { token });

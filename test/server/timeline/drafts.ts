@@ -41,3 +41,15 @@ export const aNote = (over: Partial<Omit<DraftEvent, 'kind' | 'body'>> = {}): Dr
   contactId: 'contact-1',
   ...over,
 });
+
+/** That a contact's messages are refused from now on. */
+export const aBlock = (contactId: string): DraftEvent => ({
+  kind: 'contact_blocked',
+  body: { blocked: true },
+  channel: null,
+  direction: 'internal',
+  actor: { type: 'system' },
+  dedupeKey: `block:${contactId}`,
+  occurredAt: new Date(),
+  contactId,
+});
