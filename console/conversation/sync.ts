@@ -1,4 +1,4 @@
-import { openDB } from 'idb';
+import { type IDBPObjectStore, openDB } from 'idb';
 import { type Delivery, type OutboxStorage, Refusal, runDelivery } from '../../shared/delivery/run.js';
 import type { DeliveryState, Stored } from '../../shared/delivery/state.js';
 import type { TimelineEvent } from '../../shared/events/timeline.js';
@@ -142,10 +142,18 @@ export function browserStorage(name: string): OutboxStorage<Written> {
   });
   // A browser that refuses it is told by each call; nobody else waits for this promise.
   database.catch(() => undefined);
+  type Outgoing = IDBPObjectStore<unknown, ['outgoing'], 'outgoing', 'readwrite'>;
+  async function change(work: (outgoing: Outgoing) => Promise<unknown>): Promise<void> {
+    const transaction = (await database).transaction(store, 'readwrite', { durability: 'strict' });
+    const asked = work(transaction.store);
+    // It would wait for the answer: a page that is left in that moment would take what was written along.
+    transaction.commit();
+    await Promise.all([asked, transaction.done]);
+  }
   return {
     load: async () => (await (await database).getAll(store)) as Stored<Written>[],
-    put: async (item) => void (await (await database).put(store, item)),
-    remove: async (clientId) => (await database).delete(store, clientId),
-    clear: async () => (await database).clear(store),
+    put: (item) => change((outgoing) => outgoing.put(item)),
+    remove: (clientId) => change((outgoing) => outgoing.delete(clientId)),
+    clear: () => change((outgoing) => outgoing.clear()),
   };
 }

@@ -26,7 +26,10 @@ export interface Transport<Body> {
   mark(conversationId: string, seq: number): void;
 }
 
-/** Where outgoing messages outlive the page. Every method may reject: then they live as long as the page. */
+/**
+ * Where outgoing messages outlive the page. What is asked for first takes effect first, a page's last words before the
+ * next page's `load`. Every method may reject: then they live as long as the page.
+ */
 export interface OutboxStorage<Body> {
   load(): Promise<Stored<Body>[]>;
   put(item: Stored<Body>): Promise<void>;
@@ -77,8 +80,6 @@ export function runDelivery<Body>(ports: Ports<Body>, from?: DeliveryState<Body>
   let isStopped = false;
   const listeners = new Set<() => void>();
   const cancels = new Set<() => void>();
-  /** One after the other: what is written for a thread must not overtake what is forgotten of it. */
-  let stored: Promise<unknown> = Promise.resolve();
 
   function input(next: Input<Body>): void {
     if (isStopped) return;
@@ -101,21 +102,19 @@ export function runDelivery<Body>(ports: Ports<Body>, from?: DeliveryState<Body>
     };
   }
 
-  /** Waits its turn, and no longer than patience lasts. A storage that fails is as good as none. */
-  function keep<Result>(work: () => Promise<Result>): Promise<Result | undefined> {
-    const turn = stored.then(
-      () =>
-        new Promise<Result | undefined>((resolve) => {
-          const cancel = later(storagePatienceMs, () => resolve(undefined));
-          const done = (result?: Result): void => {
-            cancel();
-            resolve(result);
-          };
-          work().then(done, () => done());
-        }),
-    );
-    stored = turn;
-    return turn;
+  /**
+   * Goes on when storage has answered, and after its patience in any case. A storage that fails is as good as none. It has
+   * been asked by now and keeps the order: what waited here for its turn would be lost with a page that is left in the
+   * moment of writing, or would reach the disk behind the next page's back.
+   */
+  function kept<Result>(asked: Promise<Result>, goOn: (result?: Result) => void): void {
+    const cancel = later(storagePatienceMs, goOn);
+    void asked
+      .catch(() => undefined)
+      .then((result) => {
+        cancel();
+        goOn(result);
+      });
   }
 
   const replyOf = (error: unknown): { error?: ErrorReply } =>
@@ -125,14 +124,14 @@ export function runDelivery<Body>(ports: Ports<Body>, from?: DeliveryState<Body>
     switch (effect.type) {
       case 'save': {
         const { clientId } = effect.item;
-        void keep(() => storage.put(effect.item)).then(() => input({ type: 'saved', clientId }));
+        kept(storage.put(effect.item), () => input({ type: 'saved', clientId }));
         return;
       }
       case 'forget':
-        void keep(() => storage.remove(effect.clientId));
+        storage.remove(effect.clientId).catch(() => undefined);
         return;
       case 'forget-all':
-        void keep(() => storage.clear());
+        storage.clear().catch(() => undefined);
         return;
       case 'send': {
         const { clientId, conversationId, body, queuedAt, attempt } = effect.item;
@@ -164,7 +163,7 @@ export function runDelivery<Body>(ports: Ports<Body>, from?: DeliveryState<Body>
     }
   }
 
-  void keep(() => storage.load()).then((items) => input({ type: 'restored', items: items ?? [] }));
+  kept(storage.load(), (items = []) => input({ type: 'restored', items }));
 
   return {
     get state() {

@@ -72,15 +72,17 @@ function drop<Body>(work: Work<Body>, clientId: string): void {
   work.outbox = work.outbox.filter((one) => one.clientId !== clientId);
 }
 
+/** Before storage was read, nobody knows a message's place among what is kept there: `restore` gives it one, and saves it. */
+const unplaced = Number.POSITIVE_INFINITY;
+
 /** Puts a message behind all others; it is sent when storage has it. */
 function enqueue<Body>(
   work: Work<Body>,
   item: Omit<Outgoing<Body>, 'order' | 'state' | 'attempt' | 'failures'>,
 ): void {
-  const order = (work.outbox.at(-1)?.order ?? 0) + 1;
+  const order = work.isRestored ? (work.outbox.at(-1)?.order ?? 0) + 1 : unplaced;
   const made: Outgoing<Body> = { ...item, order, state: 'saving', attempt: 0, failures: 0 };
   work.outbox.push(made);
-  // Before storage was read, nobody knows its place among what is kept there: `restore` saves it.
   if (work.isRestored) save(work, made);
 }
 
@@ -157,38 +159,34 @@ function take<Body>(work: Work<Body>, input: Input<Body>): void {
 }
 
 /**
- * What storage kept goes before what was written here while it was being read. The page may have ended while a thread's
- * messages were being moved to the conversation that it became: one that was moved says where all belong.
+ * What storage kept goes before what was written here while it was being read; what another page handed over stands where
+ * it stood there, though storage may not have taken it. The page may have ended while a thread's messages were being
+ * moved to the conversation that it became: one that was moved says where all belong.
  */
 function restore<Body>(work: Work<Body>, items: readonly Stored<Body>[]): void {
   for (const { writtenIn, conversationId } of items) {
     if (writtenIn !== undefined && conversationId !== null) work.begun[writtenIn] = conversationId;
   }
-  const kept = items
-    .map((item) => {
-      const begun = work.begun[item.thread];
-      if (begun === undefined) return item;
-      const moved = { ...item, thread: begun, conversationId: begun, writtenIn: item.thread };
-      // In storage too, before the one that says where it belongs is forgotten.
-      if (!itemOf(work, item.clientId)) work.effects.push({ type: 'save', item: moved });
-      return moved;
-    })
-    .sort((a, b) => a.order - b.order)
-    .map(
-      (item): Outgoing<Body> =>
-        itemOf(work, item.clientId) ?? {
-          ...item,
-          state: item.error ? 'refused' : 'waiting',
-          attempt: 0,
-          failures: 0,
-        },
-    );
-  const last = Math.max(0, ...items.map(({ order }) => order));
-  const written = work.outbox
-    .filter((one) => !kept.includes(one))
-    .map((one, at) => ({ ...one, order: last + 1 + at }));
+  const kept = items.map((item): Outgoing<Body> => {
+    const known = itemOf(work, item.clientId);
+    if (known) return known;
+    const begun = work.begun[item.thread];
+    const made: Outgoing<Body> = {
+      ...item,
+      state: item.error ? 'refused' : 'waiting',
+      attempt: 0,
+      failures: 0,
+    };
+    return begun === undefined ? made : moved(work, made, begun);
+  });
+  let last = 0;
   work.isRestored = true;
-  work.outbox = [...kept, ...written];
+  work.outbox = [...new Set([...kept, ...work.outbox])]
+    .sort((a, b) => a.order - b.order)
+    .map((one) => {
+      last = one.order < unplaced ? one.order : last + 1;
+      return { ...one, order: last };
+    });
   for (const one of work.outbox) if (one.state === 'saving') save(work, one);
 }
 
@@ -226,16 +224,18 @@ function settle<Body>(work: Work<Body>, clientId: string | undefined, event: Tim
   work.effects.push({ type: 'forget', clientId: item.clientId });
 }
 
-/** A conversation has begun: what was written for it follows, in storage too, before its first message is forgotten. */
+/** A conversation has begun: what was written for it follows. */
 function begin<Body>(work: Work<Body>, thread: string, conversationId: string): void {
   work.begun[thread] = conversationId;
-  work.outbox = work.outbox.map((one) => {
-    if (one.thread !== thread) return one;
-    const moved = { ...one, thread: conversationId, conversationId, writtenIn: thread };
-    save(work, moved);
-    return moved;
-  });
+  work.outbox = work.outbox.map((one) => (one.thread === thread ? moved(work, one, conversationId) : one));
   follow(work, conversationId);
+}
+
+/** In storage too, before the first message, which says what its thread became, is forgotten. */
+function moved<Body>(work: Work<Body>, item: Outgoing<Body>, conversationId: string): Outgoing<Body> {
+  const made = { ...item, thread: conversationId, conversationId, writtenIn: item.thread };
+  save(work, made);
+  return made;
 }
 
 function fail<Body>(
@@ -265,8 +265,8 @@ function retry<Body>(work: Work<Body>, clientId: string): void {
 
 function discard<Body>(work: Work<Body>, clientId: string): void {
   const state = itemOf(work, clientId)?.state;
-  // One on its way may already have arrived: it cannot be taken back any more.
-  if (state === undefined || state === 'sending' || state === 'sent') return;
+  // One on its way may already have arrived, and what is being read from storage comes back: neither can be taken back.
+  if (state === undefined || state === 'sending' || state === 'sent' || !work.isRestored) return;
   drop(work, clientId);
   work.effects.push({ type: 'forget', clientId });
 }

@@ -89,11 +89,19 @@ export function createClient(
     });
   }
 
-  /** A write is done a moment before the page is told so; a page that ends in between finds it done. */
+  /**
+   * A write is done a moment before the page is told so; a page that ends in between finds it done. What was asked for
+   * first is done first, as IndexedDB does it: while the disk stands still, all that comes waits. A page may end between
+   * any two of its writes.
+   */
   const storage = (me: Owner): OutboxStorage<Body> => {
+    let latest = 0;
     async function carry<T>(name: string, work: () => T): Promise<T> {
-      await kernel.delay(me, random() * 10);
-      if (world.strikes(schedule.storageFails, `page storage ${name}:${id}`)) {
+      const isStruck = world.strikes(schedule.storageFails, `page storage ${name}:${id}`);
+      const draw = isStruck && name !== 'load' ? random() : 1;
+      latest = Math.max(latest, kernel.now) + random() * (draw < 0.2 ? 4_000 : 10);
+      await kernel.delay(me, latest - kernel.now);
+      if (isStruck && draw >= 0.4) {
         if (name === 'load' && client.disk.size > 0) {
           client.hasUnread = true;
           oracle.unreadable(client);
@@ -103,6 +111,7 @@ export function createClient(
         throw new Error('no storage');
       }
       const result = work();
+      if (isStruck && draw >= 0.2) client.reload(random() * 100);
       await kernel.delay(me, random() * 10);
       return result;
     }

@@ -124,4 +124,26 @@ describe('a page that goes on from another', () => {
     expect(server.events.length).toBe(1);
     second.stop();
   });
+
+  it('has all that was written in the moment in which its page was left, in order', async () => {
+    const server = newServer();
+    const disk = newDisk();
+    const first = runDelivery(portsOf(server, disk));
+    first.write('client-one', conversationId, 'one');
+    await expect.poll(() => disk.items.size).toBe(1);
+    first.write('client-two', conversationId, 'two');
+    first.write('client-three', conversationId, 'three');
+    first.stop();
+    const second = runDelivery(portsOf(server, disk));
+    second.write('client-four', conversationId, 'four');
+    second.input({ type: 'connected' });
+    await expect.poll(() => server.events.length).toBe(4);
+    expect(server.events.map(({ body }) => body.clientId)).toEqual([
+      'client-one',
+      'client-two',
+      'client-three',
+      'client-four',
+    ]);
+    second.stop();
+  });
 });
