@@ -125,7 +125,7 @@ async function gather(transaction: TimelineTransaction, fresh: readonly Prepared
     const state = conversationOf(draft) ?? open(draft, owner, placed);
     expectCurrent(draft, state);
     const event = advance(record(draft, owner, recordedAt, ports.newId()), state, placed);
-    if (reopens(state, event)) advance(reopening(event, ports.newId()), current(state), placed);
+    if (reopens(state, event)) advance(reopening(event, state, ports.newId()), current(state), placed);
     return placed;
   }
 
@@ -314,9 +314,12 @@ function record(draft: PreparedDraft, owner: Owner, recordedAt: Date, id: string
   };
 }
 
-/** The event that says that a customer's word opened the conversation again: a status changes by events alone. */
-function reopening(cause: StoredEvent, id: string): StoredEvent {
-  const { _id, workspaceId, contactId, channel, occurredAt, recordedAt, importId } = cause;
+/**
+ * The event that says that a customer's word opened the conversation again: a status changes by events alone. It stands
+ * with whom the conversation is with, who need not be the one of their group that wrote.
+ */
+function reopening(cause: StoredEvent, { contactId }: ConversationState, id: string): StoredEvent {
+  const { _id, workspaceId, channel, occurredAt, recordedAt, importId } = cause;
   return {
     _id: id,
     workspaceId,
