@@ -75,6 +75,8 @@ export async function undoImport(scope: Scope, importId: string): Promise<Undone
   done.events = await entombEvents(scope, importId);
   for await (const conversationId of touched(scope, importId, 'conversationId')) {
     if (await settleConversation(scope, conversationId, importId)) done.conversations += 1;
+    // Once more, for who set a mark in it meanwhile: see `markRead`.
+    await transact((session) => reprojectInside(remakeTransaction(session), workspaceId, conversationId));
   }
   await withdrawProofs(scope, importId);
   await ClaimModel.deleteMany({ workspaceId, importId });

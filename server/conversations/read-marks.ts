@@ -1,9 +1,10 @@
+import type { ClientSession } from 'mongoose';
 import { AppError } from '../../shared/errors.js';
 import { publishNotice } from '../timeline/publish.js';
 import { transactOnce } from '../timeline/store.js';
 import type { Scope } from '../workspaces/scope.js';
 import { countedUpTo } from './counted.js';
-import { ConversationModel, ReadModel } from './model.js';
+import { ConversationModel, ReadModel, type ReadRow } from './model.js';
 import { type Reader, readId } from './rows.js';
 
 /**
@@ -18,12 +19,10 @@ export async function markRead(
   seq: number,
 ): Promise<void> {
   const { workspaceId } = scope;
-  const advancedTo = await transactOnce(async (session) => {
-    const conversation = await ConversationModel.findOne({ _id: conversationId, workspaceId }, null, {
-      session,
-    }).lean();
+  const _id = readId(conversationId, reader);
+  const made = await transactOnce(async (session) => {
+    const conversation = await findConversation(scope, conversationId, session);
     if (!conversation) throw new AppError('conversation_not_found');
-    const _id = readId(conversationId, reader);
     const mark = await ReadModel.findOne({ _id, workspaceId }, null, { session }).lean();
     const reached = Math.min(seq, conversation.head);
     if (reached <= (mark?.seq ?? 0)) return null;
@@ -34,8 +33,33 @@ export async function markRead(
       const row = { _id, workspaceId, conversationId, readerType: reader.type, readerId: reader.id };
       await ReadModel.create([{ ...row, seq: reached, counted }], { session });
     }
-    return reached;
+    return { seq: reached, counted };
   });
-  if (advancedTo === null) return;
-  publishNotice({ type: 'read', workspaceId, conversationId, reader, seq: advancedTo });
+  if (made === null) return;
+  await countAgain(scope, reader, conversationId, made);
+  publishNotice({ type: 'read', workspaceId, conversationId, reader, seq: made.seq });
 }
+
+/**
+ * An undone import makes a conversation again and counts all marks in it that it sees. One that was being set meanwhile it
+ * does not see, nor was its count seen here, and neither wrote what the other read: so both look once more afterwards.
+ */
+async function countAgain(
+  scope: Pick<Scope, 'workspaceId'>,
+  reader: Reader,
+  conversationId: string,
+  { seq, counted }: Pick<ReadRow, 'seq' | 'counted'>,
+): Promise<void> {
+  const conversation = await findConversation(scope, conversationId, null);
+  if (!conversation) return;
+  const now = await countedUpTo(null, conversation, reader.type, seq);
+  if (now === counted) return;
+  const key = { _id: readId(conversationId, reader), workspaceId: scope.workspaceId, seq };
+  await ReadModel.updateOne(key, { $set: { counted: now } });
+}
+
+const findConversation = (
+  { workspaceId }: Pick<Scope, 'workspaceId'>,
+  conversationId: string,
+  session: ClientSession | null,
+) => ConversationModel.findOne({ _id: conversationId, workspaceId }, null, { session }).lean();

@@ -320,8 +320,10 @@ function heal(world: World): void {
   world.storeAwayUntil = 0;
   world.mailAwayUntil = 0;
   world.note('world', 'healed');
-  for (const server of world.servers) {
+  for (const [index, server] of world.servers.entries()) {
     if (!server) continue;
+    // What it commits last nobody hears from it any more: it ends before all ask anew, not after.
+    if (server.isStopping) crashServer(world, index, 100);
     server.armed = null;
     server.skewMs = 0;
     server.owner.pausedUntil = Math.min(server.owner.pausedUntil, world.kernel.now);

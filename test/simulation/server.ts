@@ -47,6 +47,8 @@ export interface SimServer {
   skewMs: number;
   /** Strikes at the next step of this name. */
   armed: StepFault | null;
+  /** It was told to stop, and ends what runs. */
+  isStopping: boolean;
   /** When something last held it up: its holds may have run out without its fault. */
   troubledAt: number;
   now(): Date;
@@ -120,6 +122,7 @@ export function bootServer(world: World, index: number): SimServer {
     links: new Set(),
     skewMs: 0,
     armed: null,
+    isStopping: false,
     troubledAt: -1,
     now: () => new Date(epoch + kernel.now + server.skewMs),
     step,
@@ -146,16 +149,26 @@ export function bootServer(world: World, index: number): SimServer {
       return appended;
     },
     async markRead([readerType, readerId], conversationId, seq) {
-      await store.transact(async (transaction) => {
-        const [row] = await transaction.findConversations([{ workspaceId, id: conversationId }]);
+      const _id = `${conversationId}:${readerType}:${readerId}`;
+      const wanted = [{ workspaceId, id: conversationId }];
+      const made = await store.transact(async (transaction) => {
+        const [row] = await transaction.findConversations(wanted);
         if (!row) throw new AppError('conversation_not_found');
-        const _id = `${conversationId}:${readerType}:${readerId}`;
         const marks = await transaction.findMarks(workspaceId, conversationId);
         const reached = Math.min(seq, row.head);
-        if (reached <= (marks.find((mark) => mark._id === _id)?.seq ?? 0)) return;
+        if (reached <= (marks.find((mark) => mark._id === _id)?.seq ?? 0)) return null;
         const counted = await transaction.countedUpTo(row, readerType, reached);
         const mark = { _id, workspaceId, conversationId, readerType, readerId, seq: reached, counted };
         await transaction.moveMark(mark);
+        return mark;
+      });
+      if (!made) return;
+      await store.transact(async (transaction) => {
+        const [row] = await transaction.findConversations(wanted);
+        const marks = await transaction.findMarks(workspaceId, conversationId);
+        if (!row || marks.find((mark) => mark._id === _id)?.seq !== made.seq) return;
+        const counted = await transaction.countedUpTo(row, readerType, made.seq);
+        if (counted !== made.counted) await transaction.moveMark({ ...made, counted });
       });
     },
     async findEvent(dedupeKey) {
@@ -395,6 +408,7 @@ export function restartServer(world: World, index: number): void {
   if (!server) return;
   world.hit('server restart');
   world.note(server.owner.name, 'stops');
+  server.isStopping = true;
   for (const link of server.links) link.close('the server stops');
   // Work comes in while it stops.
   server.runner.wake();

@@ -184,6 +184,9 @@ const works: Record<Work, (world: World, server: SimServer, pick: number) => Pro
         }
         await reprojectInside(inside, workspaceId, conversationId);
       });
+      // As server/contacts/imports.ts does it: for who set a mark meanwhile.
+      if (conversationId !== undefined)
+        await server.store.remake.transact((inside) => reprojectInside(inside, workspaceId, conversationId));
       world.hit('import undone');
     }
   },
