@@ -3,6 +3,8 @@ import { createContact } from '../../../server/contacts/create.js';
 import { beginImport, finishImport, listImports, undoImport } from '../../../server/contacts/imports.js';
 import { mergeContacts, unmerge } from '../../../server/contacts/merge.js';
 import { resolveIdentity, resolveOrCreate } from '../../../server/contacts/resolve.js';
+import { ReadModel } from '../../../server/conversations/model.js';
+import { markRead } from '../../../server/conversations/read-marks.js';
 import { append } from '../../../server/timeline/append.js';
 import { readTimeline } from '../../../server/timeline/read.js';
 import { aCompany, type Company, dumpOf, withStore } from '../store.js';
@@ -101,6 +103,31 @@ describe('an import', () => {
     expect(await undoImport(scope, importId)).toMatchObject({ contacts: 0 });
     const { events } = await readTimeline(scope, contactId, { kinds: 'message,note' });
     expect(events.map(({ id }) => id)).toEqual([note.event.id]);
+  });
+
+  it('that is undone while it is being read leaves each reader’s count as what they have read', async () => {
+    const company = await aCompany();
+    const { scope } = company;
+    for (let round = 0; round < 6; round += 1) {
+      const { importId, results } = await anImport(company, [`ann-${round}@example.com`]);
+      const { contactId = '', event } = results[0] ?? {};
+      const conversationId = event?.conversationId ?? '';
+      for (let n = 0; n < 2; n += 1) {
+        await append(scope, aMessage({ contactId, channel: 'email', conversation: { id: conversationId } }));
+      }
+      const readers = ['one', 'two', 'three'].map((id) => ({ type: 'agent' as const, id }));
+      await Promise.all([
+        undoImport(scope, importId),
+        ...readers.map((reader) => markRead(scope, reader, conversationId, 3)),
+      ]);
+      // Of what was not undone, one stands at or before 3.
+      const marks = await ReadModel.find({ workspaceId: scope.workspaceId, conversationId }).lean();
+      expect(marks.map(({ readerId, counted }) => [readerId, counted]).sort()).toEqual([
+        ['one', 1],
+        ['three', 1],
+        ['two', 1],
+      ]);
+    }
   });
 
   it('is another workspace’s neither to see nor to undo', async () => {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createContact } from '../../../server/contacts/create.js';
+import { mergeContacts } from '../../../server/contacts/merge.js';
 import { JobModel } from '../../../server/jobs/model.js';
 import { append, appendAll, appendsSettled } from '../../../server/timeline/append.js';
 import { EventModel } from '../../../server/timeline/model.js';
@@ -81,6 +82,33 @@ describe('append', () => {
       [1, 2],
       [2, 4],
       [4, 5],
+    ]);
+  });
+
+  it('opens a closed conversation again with whom it is with, whoever of their group writes', async () => {
+    const { agent, agentId, scope, chat } = await aCompany();
+    const [headId, otherId] = [await createContact(scope), await createContact(scope)];
+    await mergeContacts(agent, headId, otherId);
+    const { event } = await append(
+      scope,
+      aMessage({ contactId: headId, conversation: begunUnder('a', chat._id) }),
+    );
+    const conversation = { id: event.conversationId ?? '' };
+    await append(agent, {
+      kind: 'status_changed',
+      body: { from: 'open', to: 'closed' },
+      channel: 'chat',
+      direction: 'internal',
+      actor: { type: 'agent', id: agentId },
+      dedupeKey: 'closed',
+      occurredAt: new Date(),
+      contactId: headId,
+      conversation,
+    });
+    await append(scope, aMessage({ contactId: otherId, conversation }));
+    expect((await all(scope, conversation.id)).slice(-2)).toMatchObject([
+      { kind: 'message', contactId: otherId },
+      { kind: 'status_changed', contactId: headId, body: { to: 'open' } },
     ]);
   });
 
