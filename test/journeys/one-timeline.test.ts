@@ -290,6 +290,25 @@ describe.each(places)('one timeline, on %s', (place) => {
     ).toHaveLength(1);
   });
 
+  it('keeps what the agent writes in the moment in which the page is left', async () => {
+    await shown('.msg', 'Are you still there?');
+    await agent.keyboard.press('r');
+    await agent.waitForFunction(() => document.activeElement?.tagName === 'TEXTAREA', { timeout: 30_000 });
+    await agent.keyboard.type('One moment, please.');
+    const loaded = agent.waitForNavigation();
+    // In one task: nothing that the page would do next is done.
+    await agent.evaluate(() => {
+      const pressed = { key: 'Enter', ctrlKey: true, bubbles: true, composed: true, cancelable: true };
+      document.activeElement?.dispatchEvent(new KeyboardEvent('keydown', pressed));
+      location.reload();
+    });
+    await loaded;
+    await shown('.msg', 'One moment, please.');
+    await inPanel(visitor, `root.textContent.includes('One moment, please.')`);
+    expect(await inConsole('One moment, please.')).toBe(1);
+    expect(await said('One moment, please.')).toBe(1);
+  });
+
   it('tells a caller it cannot place apart, suggests the customer, and one key joins them; undone by a click, all is as before', async (context) => {
     if (named) context.skip('needs an empty database of its own');
     await end();
