@@ -1,6 +1,6 @@
 import { AppError } from '../../shared/errors.js';
 import { limits } from '../../shared/limits.js';
-import { ConversationModel } from '../conversations/model.js';
+import { ConversationModel, ReadModel } from '../conversations/model.js';
 import { removeFiles } from '../files/files.js';
 import { newId } from '../store/id.js';
 import { entombInside } from '../timeline/erase.js';
@@ -76,7 +76,8 @@ export async function undoImport(scope: Scope, importId: string): Promise<Undone
   for await (const conversationId of touched(scope, importId, 'conversationId')) {
     if (await settleConversation(scope, conversationId, importId)) done.conversations += 1;
     // Once more, for who set a mark in it meanwhile: see `markRead`.
-    await transact((session) => reprojectInside(remakeTransaction(session), workspaceId, conversationId));
+    if (await ReadModel.exists({ workspaceId, conversationId }))
+      await transact((session) => reprojectInside(remakeTransaction(session), workspaceId, conversationId));
   }
   await withdrawProofs(scope, importId);
   await ClaimModel.deleteMany({ workspaceId, importId });
