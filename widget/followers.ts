@@ -20,11 +20,20 @@ const acts = {
   wake: (client: Client) => client.wake(),
   renew: (client: Client) => client.renew(),
   restart: (client: Client) => client.restart(),
-  input: (client: Client, input: Input<Draft>) => client.input(input),
+  input: async (client: Client, input: Input<Draft>) => {
+    // Storage that is still being read would bring the message back as it was.
+    if (input.type === 'retry' || input.type === 'discard') await restored(client);
+    client.input(input);
+  },
   request: (client: Client, name: keyof VisitorResults, body: object) => client.request(name, body),
   typing: (client: Client, thread: string | null, typing: boolean) => client.setTyping(thread, typing),
   seen: (client: Client, conversationId: string, seq: number) => client.seen(conversationId, seq),
 };
+/** At the latest when the engine's own patience with storage is over. */
+async function restored(client: Client): Promise<void> {
+  for (let look = 0; look < 60 && !client.state.isRestored; look += 1)
+    await new Promise((resolve) => setTimeout(resolve, 50));
+}
 type Act = keyof typeof acts | 'hello' | 'identify';
 /** Done whoever's chat it is; the others never in another person's name. */
 const impersonal: readonly Act[] = ['ping', 'wake', 'renew', 'hello', 'identify'];
@@ -224,9 +233,18 @@ export function follow(seat: Seat, own: Client | undefined): () => void {
     dead ??= setTimeout(takeOver, deadAfterMs);
   }
 
+  /** What was asked for and is not known to be done is done here: the engine takes each once. */
+  function lead(): Promise<void> {
+    end();
+    const led = seat.lead();
+    for (const { call } of asked.values())
+      if (call.act === 'input') void acts.input(seat.client, call.args[0] as Input<Draft>);
+    return led;
+  }
+
   function takeOver(): void {
     end();
-    navigator.locks.request(name, { steal: true }, seat.lead).catch(seat.lost);
+    navigator.locks.request(name, { steal: true }, lead).catch(seat.lost);
   }
 
   function ask(act: Act, ...args: unknown[]): Promise<unknown> {
@@ -311,9 +329,12 @@ export function follow(seat: Seat, own: Client | undefined): () => void {
 
   const mirror: Client = {
     ...known,
-    /** As the shipped engine makes it of what was asked and is not yet known to be done. */
+    /**
+     * As the shipped engine makes it of what was asked and is not yet known to be done. What place that has among what the
+     * tab that leads writes is for whoever leads to say: it has none yet.
+     */
     get state() {
-      let { state } = known;
+      let state = { ...known.state, isRestored: false };
       for (const { call } of asked.values())
         if (call.act === 'input') state = step(state, call.args[0] as Input<Draft>).state;
       return state;
@@ -364,8 +385,7 @@ export function follow(seat: Seat, own: Client | undefined): () => void {
   navigator.locks
     .request(name, { signal: queue.signal }, () => {
       isGranted = true;
-      end();
-      return seat.lead();
+      return lead();
     })
     .catch((error) => {
       // Given up before it was granted: this tab left, or took the lead.

@@ -142,8 +142,8 @@ export function browserStorage(name: string): OutboxStorage<Written> {
   });
   // A browser that refuses it is told by each call; nobody else waits for this promise.
   database.catch(() => undefined);
-  type Outgoing = IDBPObjectStore<unknown, ['outgoing'], 'outgoing', 'readwrite'>;
-  async function change(work: (outgoing: Outgoing) => Promise<unknown>): Promise<void> {
+  type OutgoingStore = IDBPObjectStore<unknown, ['outgoing'], 'outgoing', 'readwrite'>;
+  async function change(work: (outgoing: OutgoingStore) => Promise<unknown>): Promise<void> {
     const transaction = (await database).transaction(store, 'readwrite', { durability: 'strict' });
     const asked = work(transaction.store);
     // It would wait for the answer: a page that is left in that moment would take what was written along.

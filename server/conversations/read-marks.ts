@@ -36,8 +36,11 @@ export async function markRead(
     return { seq: reached, counted };
   });
   if (made === null) return;
-  await countAgain(scope, reader, conversationId, made);
-  publishNotice({ type: 'read', workspaceId, conversationId, reader, seq: made.seq });
+  try {
+    await countAgain(scope, reader, conversationId, made);
+  } finally {
+    publishNotice({ type: 'read', workspaceId, conversationId, reader, seq: made.seq });
+  }
 }
 
 /**
@@ -50,12 +53,16 @@ async function countAgain(
   conversationId: string,
   { seq, counted }: Pick<ReadRow, 'seq' | 'counted'>,
 ): Promise<void> {
-  const conversation = await findConversation(scope, conversationId, null);
-  if (!conversation) return;
-  const now = await countedUpTo(null, conversation, reader.type, seq);
-  if (now === counted) return;
+  const count = async (session: ClientSession | null): Promise<number> => {
+    const conversation = await findConversation(scope, conversationId, session);
+    return conversation ? countedUpTo(session, conversation, reader.type, seq) : counted;
+  };
+  if ((await count(null)) === counted) return;
   const key = { _id: readId(conversationId, reader), workspaceId: scope.workspaceId, seq };
-  await ReadModel.updateOne(key, { $set: { counted: now } });
+  // In one transaction with what it counts: whoever makes the conversation again at this moment writes this mark, too.
+  await transactOnce(async (session) => {
+    await ReadModel.updateOne(key, { $set: { counted: await count(session) } }, { session });
+  });
 }
 
 const findConversation = (

@@ -103,9 +103,9 @@ export function runDelivery<Body>(ports: Ports<Body>, from?: DeliveryState<Body>
   }
 
   /**
-   * Goes on when storage has answered, and after its patience in any case. A storage that fails is as good as none. It has
-   * been asked by now and keeps the order: what waited here for its turn would be lost with a page that is left in the
-   * moment of writing, or would reach the disk behind the next page's back.
+   * Goes on when storage has answered, and once before when patience is over first. A storage that fails is as good as
+   * none. It has been asked by now and keeps the order: what waited here for its turn would be lost with a page that is
+   * left in the moment of writing, or would reach the disk behind the next page's back.
    */
   function kept<Result>(asked: Promise<Result>, goOn: (result?: Result) => void): void {
     const cancel = later(storagePatienceMs, goOn);

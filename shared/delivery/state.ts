@@ -14,7 +14,7 @@ export interface Outgoing<Body> {
   body: Body;
   /** When it was written, by the clock port: only the difference to the moment of sending leaves the client. */
   queuedAt: number;
-  /** Its place among all that was written here. */
+  /** Its place among all that was written here; Infinity while storage, which may hold earlier ones, is being read. */
   order: number;
   /**
    * `saving`: being written to storage, not sent before that. `waiting`: for a connection, its turn, or the next try.

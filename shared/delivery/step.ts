@@ -75,6 +75,9 @@ function drop<Body>(work: Work<Body>, clientId: string): void {
 /** Before storage was read, nobody knows a message's place among what is kept there: `restore` gives it one, and saves it. */
 const unplaced = Number.POSITIVE_INFINITY;
 
+/** What has no place yet stays as it stands, behind all others. */
+const byOrder = (one: { order: number }, other: { order: number }): number => one.order - other.order;
+
 /** Puts a message behind all others; it is sent when storage has it. */
 function enqueue<Body>(
   work: Work<Body>,
@@ -167,7 +170,8 @@ function restore<Body>(work: Work<Body>, items: readonly Stored<Body>[]): void {
   for (const { writtenIn, conversationId } of items) {
     if (writtenIn !== undefined && conversationId !== null) work.begun[writtenIn] = conversationId;
   }
-  const kept = items.map((item): Outgoing<Body> => {
+  // Storage gives them in the order of their ids.
+  const kept = [...items].sort(byOrder).map((item): Outgoing<Body> => {
     const known = itemOf(work, item.clientId);
     if (known) return known;
     const begun = work.begun[item.thread];
@@ -181,12 +185,10 @@ function restore<Body>(work: Work<Body>, items: readonly Stored<Body>[]): void {
   });
   let last = 0;
   work.isRestored = true;
-  work.outbox = [...new Set([...kept, ...work.outbox])]
-    .sort((a, b) => a.order - b.order)
-    .map((one) => {
-      last = one.order < unplaced ? one.order : last + 1;
-      return { ...one, order: last };
-    });
+  work.outbox = [...new Set([...kept, ...work.outbox])].sort(byOrder).map((one) => {
+    last = one.order < unplaced ? one.order : last + 1;
+    return { ...one, order: last };
+  });
   for (const one of work.outbox) if (one.state === 'saving') save(work, one);
 }
 
@@ -234,7 +236,7 @@ function begin<Body>(work: Work<Body>, thread: string, conversationId: string): 
 /** In storage too, before the first message, which says what its thread became, is forgotten. */
 function moved<Body>(work: Work<Body>, item: Outgoing<Body>, conversationId: string): Outgoing<Body> {
   const made = { ...item, thread: conversationId, conversationId, writtenIn: item.thread };
-  save(work, made);
+  if (made.order < unplaced) save(work, made);
   return made;
 }
 

@@ -55,7 +55,8 @@ export interface Surroundings {
 /** What a page has on its disk. */
 function diskOf(disk: Map<string, Stored<Words>>): OutboxStorage<Words> {
   return {
-    load: async () => [...disk.values()],
+    // In the order of the keys, as IndexedDB gives it.
+    load: async () => [...disk.values()].sort((a, b) => (a.clientId < b.clientId ? -1 : 1)),
     put: async (item) => void disk.set(item.clientId, item),
     remove: async (clientId) => void disk.delete(clientId),
     clear: async () => disk.clear(),

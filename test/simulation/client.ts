@@ -98,10 +98,11 @@ export function createClient(
     let latest = 0;
     async function carry<T>(name: string, work: () => T): Promise<T> {
       const isStruck = world.strikes(schedule.storageFails, `page storage ${name}:${id}`);
-      const draw = isStruck && name !== 'load' ? random() : 1;
-      latest = Math.max(latest, kernel.now) + random() * (draw < 0.2 ? 4_000 : 10);
+      // What is read too late is not read at all: the same to the page as a failure.
+      const blow = isStruck ? blowOf(name === 'load' ? 1 : random()) : null;
+      latest = Math.max(latest, kernel.now) + random() * (blow === 'stands still' ? 4_000 : 10);
       await kernel.delay(me, latest - kernel.now);
-      if (isStruck && draw >= 0.4) {
+      if (blow === 'fails') {
         if (name === 'load' && client.disk.size > 0) {
           client.hasUnread = true;
           oracle.unreadable(client);
@@ -111,12 +112,13 @@ export function createClient(
         throw new Error('no storage');
       }
       const result = work();
-      if (isStruck && draw >= 0.2) client.reload(random() * 100);
+      if (blow === 'ends the page') client.reload(random() * 100);
       await kernel.delay(me, random() * 10);
       return result;
     }
     return {
-      load: () => carry('load', () => [...client.disk.values()]),
+      // In the order of the keys, as IndexedDB gives it: not in that of writing.
+      load: () => carry('load', () => [...client.disk.values()].sort(byKey)),
       put: (item) => carry('put', () => void client.disk.set(item.clientId, item)),
       remove: (clientId) => carry('remove', () => void client.disk.delete(clientId)),
       clear: () => carry('clear', () => client.disk.clear()),
@@ -295,6 +297,12 @@ export function createClient(
   boot();
   return client;
 }
+
+const blowOf = (draw: number): 'stands still' | 'ends the page' | 'fails' =>
+  draw < 0.2 ? 'stands still' : draw < 0.4 ? 'ends the page' : 'fails';
+
+const byKey = <Item extends { clientId: string }>(one: Item, other: Item): number =>
+  one.clientId < other.clientId ? -1 : 1;
 
 /** Where its person would write: null begins a conversation; undefined: there is nowhere. */
 function threadFor(client: SimClient, fresh: boolean, random: () => number): string | null | undefined {

@@ -305,7 +305,8 @@ function performAtClient(
     case 'retry':
     case 'discard': {
       const item = delivery.state.outbox.find(({ state }) => state === 'refused');
-      if (!item) return;
+      // Storage that is still being read would bring it back: nothing is taken back before.
+      if (!item || !delivery.state.isRestored) return;
       world.hit(operation.type);
       if (operation.type === 'discard') world.oracle.discards(client, item.clientId);
       else world.oracle.retries(client, item.clientId);

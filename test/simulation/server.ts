@@ -417,7 +417,9 @@ export function restartServer(world: World, index: number): void {
     server.door.idle(),
   ]);
   isDone.then(
-    () => crashServer(world, index, 100),
+    () => {
+      if (world.servers[index] === server) crashServer(world, index, 100);
+    },
     () => {},
   );
 }

@@ -184,7 +184,7 @@ const works: Record<Work, (world: World, server: SimServer, pick: number) => Pro
         }
         await reprojectInside(inside, workspaceId, conversationId);
       });
-      // As server/contacts/imports.ts does it: for who set a mark meanwhile.
+      // For who set a mark meanwhile, as server/contacts/imports.ts does it where there are marks.
       if (conversationId !== undefined)
         await server.store.remake.transact((inside) => reprojectInside(inside, workspaceId, conversationId));
       world.hit('import undone');

@@ -28,7 +28,8 @@ function newDisk(): OutboxStorage<string> & { items: Map<string, Stored<string>>
   const items = new Map<string, Stored<string>>();
   return {
     items,
-    load: async () => [...items.values()],
+    // In the order of the keys, as IndexedDB gives it.
+    load: async () => [...items.values()].sort((a, b) => (a.clientId < b.clientId ? -1 : 1)),
     put: async (item) => void items.set(item.clientId, item),
     remove: async (clientId) => void items.delete(clientId),
     clear: async () => items.clear(),
