@@ -170,19 +170,15 @@ function restore<Body>(work: Work<Body>, items: readonly Stored<Body>[]): void {
   for (const { writtenIn, conversationId } of items) {
     if (writtenIn !== undefined && conversationId !== null) work.begun[writtenIn] = conversationId;
   }
+  moveBegun(work);
   // Storage gives them in the order of their ids.
-  const kept = [...items].sort(byOrder).map((item): Outgoing<Body> => {
-    const known = itemOf(work, item.clientId);
-    if (known) return known;
-    const begun = work.begun[item.thread];
-    const made: Outgoing<Body> = {
-      ...item,
-      state: item.error ? 'refused' : 'waiting',
-      attempt: 0,
-      failures: 0,
-    };
-    return begun === undefined ? made : moved(work, made, begun);
-  });
+  const kept = [...items]
+    .sort(byOrder)
+    .map(
+      (item): Outgoing<Body> =>
+        itemOf(work, item.clientId) ??
+        moved(work, { ...item, state: item.error ? 'refused' : 'waiting', attempt: 0, failures: 0 }),
+    );
   let last = 0;
   work.isRestored = true;
   work.outbox = [...new Set([...kept, ...work.outbox])].sort(byOrder).map((one) => {
@@ -229,13 +225,19 @@ function settle<Body>(work: Work<Body>, clientId: string | undefined, event: Tim
 /** A conversation has begun: what was written for it follows. */
 function begin<Body>(work: Work<Body>, thread: string, conversationId: string): void {
   work.begun[thread] = conversationId;
-  work.outbox = work.outbox.map((one) => (one.thread === thread ? moved(work, one, conversationId) : one));
+  moveBegun(work);
   follow(work, conversationId);
 }
 
+function moveBegun<Body>(work: Work<Body>): void {
+  work.outbox = work.outbox.map((one) => moved(work, one));
+}
+
 /** In storage too, before the first message, which says what its thread became, is forgotten. */
-function moved<Body>(work: Work<Body>, item: Outgoing<Body>, conversationId: string): Outgoing<Body> {
-  const made = { ...item, thread: conversationId, conversationId, writtenIn: item.thread };
+function moved<Body>(work: Work<Body>, item: Outgoing<Body>): Outgoing<Body> {
+  const begun = work.begun[item.thread];
+  if (begun === undefined) return item;
+  const made = { ...item, thread: begun, conversationId: begun, writtenIn: item.thread };
   if (made.order < unplaced) save(work, made);
   return made;
 }
