@@ -102,7 +102,14 @@ export function startRunner(options: RunnerOptions): Runner {
   async function look(): Promise<void> {
     while (!isStopped && hasRoom() && !queue?.isThere()) {
       const now = ports.now();
-      const job = await store.claim(names, holder, now, new Date(now.getTime() + holdMs));
+      let job: JobRow | null;
+      // The queue may come back, and tell of one meanwhile.
+      claiming += 1;
+      try {
+        job = await store.claim(names, holder, now, new Date(now.getTime() + holdMs));
+      } finally {
+        claiming -= 1;
+      }
       if (!job) return;
       void begin(job);
     }
@@ -142,8 +149,8 @@ export function startRunner(options: RunnerOptions): Runner {
     // Whoever ran it ended without a word each time: what kills its process must not do so for ever.
     if (job.attempts > kind.attempts) {
       const error = new Error('No attempt came to an end.');
-      await store.settle(job, { state: 'dead', at: ports.now(), error: oneLine(error) });
-      ports.report({ what: 'dead', job, error });
+      if (await settle(job, { state: 'dead', at: ports.now(), error: oneLine(error) }, error))
+        ports.report({ what: 'dead', job, error });
       return;
     }
     const stopRenewing = keepHold(job, controller);
@@ -169,8 +176,18 @@ export function startRunner(options: RunnerOptions): Runner {
       return;
     }
     stopRenewing();
-    const isOurs = await store.settle(job, { state: 'done', at: ports.now() });
-    if (!isOurs) ports.report({ what: 'fenced_out', job, error: null });
+    await settle(job, { state: 'done', at: ports.now() });
+  }
+
+  /** @returns false when another process holds the job by now, whose outcome alone counts */
+  async function settle(
+    job: JobRow,
+    change: Parameters<JobStore['settle']>[1],
+    error: unknown = null,
+  ): Promise<boolean> {
+    const isOurs = await store.settle(job, change);
+    if (!isOurs) ports.report({ what: 'fenced_out', job, error });
+    return isOurs;
   }
 
   async function fail(job: JobRow, kind: JobKind, error: unknown): Promise<void> {
@@ -178,14 +195,14 @@ export function startRunner(options: RunnerOptions): Runner {
     // Only what may succeed by itself is tried again: the error says so, and nothing else is asked.
     const isHopeless = error instanceof AppError && error.retry !== 'same';
     if (isHopeless || job.attempts >= kind.attempts) {
-      await store.settle(job, { state: 'dead', at: ports.now(), error: reason });
-      ports.report({ what: 'dead', job, error });
+      if (await settle(job, { state: 'dead', at: ports.now(), error: reason }, error))
+        ports.report({ what: 'dead', job, error });
       return;
     }
     const doubled = kind.backoffMs * 2 ** (job.attempts - 1);
     const waitMs = Math.min(doubled, kind.backoffMaxMs) * (0.5 + ports.random() / 2);
     const dueAt = new Date(ports.now().getTime() + waitMs);
-    await store.settle(job, { state: 'waiting', dueAt, error: reason });
+    if (!(await settle(job, { state: 'waiting', dueAt, error: reason }, error))) return;
     sweeper?.announce([{ ...job, dueAt }]);
     ports.report({ what: 'attempt_failed', job, error });
   }

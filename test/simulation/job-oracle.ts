@@ -135,7 +135,8 @@ export function createJobOracle(worldOf: () => World, violate: (rule: string, wh
       fencedOut.set(`${job._id}#${job.fence}`, server);
     },
     reported({ what, job }: JobProblem): void {
-      if (what !== 'fenced_out') return;
+      // Or the answer that says so was lost on its way.
+      if (what !== 'fenced_out' && what !== 'store') return;
       for (const id of fencedOut.keys()) if (id.startsWith(`${job?._id}#`)) fencedOut.delete(id);
     },
     unfinishedJob(): string | null {
