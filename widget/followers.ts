@@ -233,12 +233,15 @@ export function follow(seat: Seat, own: Client | undefined): () => void {
     dead ??= setTimeout(takeOver, deadAfterMs);
   }
 
-  /** What was asked for and is not known to be done is done here: the engine takes each once. */
+  /**
+   * What was asked for and is not known to be done is done here: the engine takes each once. A tab that is left by now
+   * leads nobody, and asks itself for nothing.
+   */
   function lead(): Promise<void> {
-    end();
     const led = seat.lead();
-    for (const { call } of asked.values())
-      if (call.act === 'input') void acts.input(seat.client, call.args[0] as Input<Draft>);
+    const { client } = seat;
+    for (const { call } of client === mirror ? [] : asked.values())
+      if (call.act === 'input') void acts.input(client, call.args[0] as Input<Draft>);
     return led;
   }
 
@@ -385,6 +388,7 @@ export function follow(seat: Seat, own: Client | undefined): () => void {
   navigator.locks
     .request(name, { signal: queue.signal }, () => {
       isGranted = true;
+      end();
       return lead();
     })
     .catch((error) => {
