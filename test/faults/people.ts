@@ -12,6 +12,7 @@ import type { Stored } from '../../shared/delivery/state.js';
 import type { TimelineEvent } from '../../shared/events/timeline.js';
 import { type Ack, protocolNumber, type VisitorNotices, type VisitorResults } from '../../shared/protocol.js';
 import { openWire } from '../../widget/wire.js';
+import { inKeyOrder } from '../fixtures/key-order.js';
 import type { History } from '../simulation/history/history.js';
 
 /** What somebody says. */
@@ -55,8 +56,7 @@ export interface Surroundings {
 /** What a page has on its disk. */
 function diskOf(disk: Map<string, Stored<Words>>): OutboxStorage<Words> {
   return {
-    // In the order of the keys, as IndexedDB gives it.
-    load: async () => [...disk.values()].sort((a, b) => (a.clientId < b.clientId ? -1 : 1)),
+    load: async () => inKeyOrder(disk),
     put: async (item) => void disk.set(item.clientId, item),
     remove: async (clientId) => void disk.delete(clientId),
     clear: async () => disk.clear(),

@@ -6,6 +6,7 @@ import {
   runDelivery,
 } from '../../shared/delivery/run.js';
 import type { DeliveryState, Stored } from '../../shared/delivery/state.js';
+import { inKeyOrder } from '../fixtures/key-order.js';
 import { type Owner, owner } from './kernel.js';
 import { type Down, type Link, openLink } from './network.js';
 import type { Answer, Ask } from './server.js';
@@ -117,8 +118,7 @@ export function createClient(
       return result;
     }
     return {
-      // In the order of the keys, as IndexedDB gives it: not in that of writing.
-      load: () => carry('load', () => [...client.disk.values()].sort(byKey)),
+      load: () => carry('load', () => inKeyOrder(client.disk)),
       put: (item) => carry('put', () => void client.disk.set(item.clientId, item)),
       remove: (clientId) => carry('remove', () => void client.disk.delete(clientId)),
       clear: () => carry('clear', () => client.disk.clear()),
@@ -300,9 +300,6 @@ export function createClient(
 
 const blowOf = (draw: number): 'stands still' | 'ends the page' | 'fails' =>
   draw < 0.2 ? 'stands still' : draw < 0.4 ? 'ends the page' : 'fails';
-
-const byKey = <Item extends { clientId: string }>(one: Item, other: Item): number =>
-  one.clientId < other.clientId ? -1 : 1;
 
 /** Where its person would write: null begins a conversation; undefined: there is nowhere. */
 function threadFor(client: SimClient, fresh: boolean, random: () => number): string | null | undefined {

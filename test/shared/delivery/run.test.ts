@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { type OutboxStorage, type Ports, runDelivery } from '../../../shared/delivery/run.js';
 import type { DeliveryState, Stored } from '../../../shared/delivery/state.js';
 import type { EventOf, EventPage } from '../../../shared/events/timeline.js';
+import { inKeyOrder } from '../../fixtures/key-order.js';
 
 /** One page of a client goes on where another one was: a tab that died has handed over what it knew. */
 
@@ -28,8 +29,7 @@ function newDisk(): OutboxStorage<string> & { items: Map<string, Stored<string>>
   const items = new Map<string, Stored<string>>();
   return {
     items,
-    // In the order of the keys, as IndexedDB gives it.
-    load: async () => [...items.values()].sort((a, b) => (a.clientId < b.clientId ? -1 : 1)),
+    load: async () => inKeyOrder(items),
     put: async (item) => void items.set(item.clientId, item),
     remove: async (clientId) => void items.delete(clientId),
     clear: async () => items.clear(),
