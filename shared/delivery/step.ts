@@ -338,13 +338,17 @@ function goOn<Body>(work: Work<Body>): void {
   if (!work.isOnline) return;
   // Two threads that turned out to be one conversation may have one in flight behind another that waits.
   const busy = new Set(work.outbox.filter(({ state }) => state === 'sending').map(({ thread }) => thread));
-  for (const { clientId, thread, state } of work.isRestored ? work.outbox : []) {
-    if (state === 'sent' || state === 'refused' || busy.has(thread)) continue;
+  for (const one of work.isRestored ? work.outbox : []) {
+    const { thread, state } = one;
+    if (state === 'sent' || state === 'refused') continue;
+    if (state === 'waiting' && !busy.has(thread) && !work.resting[thread]) {
+      const item: Outgoing<Body> = { ...one, state: 'sending', attempt: ++work.counter };
+      change(work, one.clientId, item);
+      work.effects.push({ type: 'send', item });
+    }
     busy.add(thread);
-    if (state !== 'waiting' || work.resting[thread]) continue;
-    change(work, clientId, { state: 'sending', attempt: ++work.counter });
-    const item = itemOf(work, clientId);
-    if (item) work.effects.push({ type: 'send', item });
+    // It may have begun already, unanswered, and the next be written in what it became: they would change places.
+    if (!one.conversationId) break;
   }
   for (const [id, thread] of Object.entries(work.threads)) {
     const read = work.resting[`read:${id}`] ? null : nextRead(thread);

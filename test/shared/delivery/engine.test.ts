@@ -212,6 +212,25 @@ describe('delivery engine', () => {
     expect(world.appended.has('too-long')).toBe(true);
   });
 
+  it('holds back what is written in a conversation that may be the one still being begun', () => {
+    const world = newWorld(1);
+    const one = world.clients[0]!;
+    feed(world, one, { type: 'restored', items: [] });
+    feed(world, one, { type: 'connected' });
+    feed(world, one, { type: 'write', clientId: '1-first', thread: null, body: '', queuedAt: 0 });
+    for (const [clientId, thread] of [
+      ['2-second', 'new:1-first'],
+      ['3-third', 'begun'],
+    ] as const)
+      feed(world, one, { type: 'write', clientId, thread, body: '', queuedAt: 0 });
+    for (const { clientId } of one.state.outbox) feed(world, one, { type: 'saved', clientId });
+    const states = () => one.state.outbox.map(({ state }) => state);
+    expect(states()).toEqual(['sending', 'waiting', 'waiting']);
+    const event = { ...append(world, '1-first', null, ''), conversationId: 'begun' };
+    feed(world, one, { type: 'answered', clientId: '1-first', event });
+    expect(states()).toEqual(['sent', 'sending', 'waiting']);
+  });
+
   it('knows where the rest belongs when the page ended while a begun conversation was being written down', () => {
     const world = newWorld(1);
     const one = world.clients[0]!;
