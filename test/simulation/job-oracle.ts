@@ -6,6 +6,9 @@ import { bounds, plainBounds, runnerBounds } from './jobs.js';
 import type { SimServer } from './server.js';
 import type { World } from './world.js';
 
+/** How often whoever looks after dead jobs has one done again. */
+const mendings = 3;
+
 interface Attempt {
   fence: number;
   server: SimServer;
@@ -142,11 +145,15 @@ export function createJobOracle(worldOf: () => World, violate: (rule: string, wh
     unfinishedJob(): string | null {
       for (const row of worldOf().jobs.rows.values()) {
         if (row.state === 'waiting' || row.state === 'running') return `${row._id} is ${row.state}`;
-        if (row.state === 'dead' && !worldOf().mended.has(row._id))
-          return `${row._id} is dead, and nobody looked`;
       }
-      return null;
+      const [dead] = this.unmended();
+      return dead === undefined ? null : `${dead} is dead, and nobody looked`;
     },
+    /** Dead, and not given up by whoever looks after them. */
+    unmended: (): string[] =>
+      [...worldOf().jobs.rows.values()].flatMap(({ _id, state }) =>
+        state === 'dead' && (worldOf().mended.get(_id) ?? 0) < mendings ? [_id] : [],
+      ),
     finalJobs(): void {
       const world = worldOf();
       const rows = [...world.jobs.rows.values()];

@@ -159,9 +159,10 @@ export function createOracle(worldOf: () => World): Oracle {
         violate('refused or written', `${clientId} is shown as refused, and stands on the timeline`);
       }
       if (state === 'refused' && !item.error) violate('refused with a reason', clientId);
-      const isKept = client.disk.has(clientId);
       const message = messages.get(clientId);
-      if (isKept && message) message.wasSaved = true;
+      if (client.disk.has(clientId) && message) message.wasSaved = true;
+      // Or durable on the server, though the page that took it from its disk may not have heard so.
+      const isKept = client.disk.has(clientId) || byClientId.has(clientId);
       if (!isKept && world.schedule.storageFails === 0 && state !== 'saving' && state !== 'sent') {
         violate('kept by its sender', `${clientId} is ${state}, and not on the disk of ${client.id}`);
       }

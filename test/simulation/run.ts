@@ -131,19 +131,19 @@ async function makeAgain(world: World, isOver: () => boolean): Promise<void> {
   if (rows() !== before) oracle.fails('made again', `${rows()} is not what stood: ${before}`);
 }
 
-/** Somebody looks after what failed for good while nothing worked. */
+/**
+ * Somebody looks after what failed for good while nothing worked: three times each, since what a process that ended in
+ * the middle of something held is free a minute later at most.
+ */
 function mend(world: World): void {
   const server = world.servers.find((one) => one !== null);
-  const dead = [...world.jobs.rows.values()].filter(
-    ({ state, _id }) => state === 'dead' && !world.mended.has(_id),
-  );
+  const dead = world.oracle.unmended();
   const [first, ...others] = dead;
   if (!server || !first) return;
-  for (const { _id } of dead) world.mended.add(_id);
+  for (const id of dead) world.mended.set(id, (world.mended.get(id) ?? 0) + 1);
   world.hit('dead letter retried');
   const scope = { workspaceId };
-  const retried =
-    others.length > 0 ? server.desk.retryAllDead(scope) : server.desk.retryDead(scope, first._id);
+  const retried = others.length > 0 ? server.desk.retryAllDead(scope) : server.desk.retryDead(scope, first);
   retried.catch((error: unknown) => world.oracle.fails('dead letters', String(error)));
 }
 
@@ -326,6 +326,7 @@ function heal(world: World): void {
     // What it commits last nobody hears from it any more: it ends before all ask anew, not after.
     if (server.isStopping) crashServer(world, index, 100);
     server.armed = null;
+    if (server.skewMs !== 0) server.troubledAt = world.kernel.now;
     server.skewMs = 0;
     server.owner.pausedUntil = Math.min(server.owner.pausedUntil, world.kernel.now);
   }

@@ -34,8 +34,8 @@ export interface World {
   oracle: Oracle;
   /** How much work each process has in hand; what a dead one had is never done. */
   working: Map<Owner, number>;
-  /** Dead letters that were tried again. */
-  mended: Set<string>;
+  /** How often somebody had a dead letter tried again. */
+  mended: Map<string, number>;
   /** How often each fault and each rare state was really reached. */
   hits: Map<string, number>;
   hit(name: string): void;
@@ -75,7 +75,7 @@ export function createWorld(schedule: Schedule, trace: string[] | null): World {
     isHealed: false,
     oracle: createOracle(() => world),
     working: new Map(),
-    mended: new Set(),
+    mended: new Map(),
     hits: new Map(),
     hit: (name) => world.hits.set(name, (world.hits.get(name) ?? 0) + 1),
     strikes(percent, name) {
