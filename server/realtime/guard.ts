@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { ErrorCode } from '../../shared/errors.js';
 import { limits } from '../../shared/limits.js';
 import { log } from '../log.js';
@@ -10,7 +10,8 @@ export interface Connection {
   off(event: 'packet' | 'packetCreate' | 'close', listener: (packet: { data?: unknown }) => void): unknown;
   close(discard?: boolean): unknown;
   readonly transport: object;
-  readonly request: { headers: IncomingHttpHeaders; rawHeaders: string[]; _query?: unknown };
+  /** What the library reads of the request that the connection began with, once the engine has read its own. */
+  request: { headers: IncomingHttpHeaders; connection: object };
 }
 
 /** Told of what waits for a connection that does not read as fast as it is written to. */
@@ -161,14 +162,27 @@ function closeUnlessAdmitted(conn: Connection): void {
 
 const headersRead = ['host', 'origin', 'user-agent', 'x-forwarded-for'] as const;
 
+/** The engine's own answer to each request that asks to become a connection: it stays as long as the connection. */
+const answers = new WeakMap<object, { req?: unknown }>();
+
+/** To be the engine's middleware: what comes in is known by its answer until it is a connection. */
+export function rememberAnswer(request: IncomingMessage, answer: ServerResponse, next: () => void): void {
+  answers.set(request, answer);
+  next();
+}
+
 /**
- * The library keeps the request that a connection began with for as long as it is open. Of its headers only those stay
- * that a handshake looks at: a browser's cookies and the rest are many times what a silent socket costs.
+ * The library keeps the request that a connection began with for as long as it is open: with its stream and a browser's
+ * cookies that is many times what a silent socket costs. Only what a handshake looks at stays.
  */
-function keepWhatIsRead({ request }: Connection): void {
+function keepWhatIsRead(conn: Connection): void {
+  const { request } = conn;
   const { headers } = request;
-  request.headers = Object.fromEntries(headersRead.map((name) => [name, headers[name]]));
-  request.rawHeaders = [];
-  // What stood in the address was for the engine, which has read it.
-  request._query = undefined;
+  // Whether it came encrypted is asked of the second, and used by nobody here.
+  conn.request = {
+    headers: Object.fromEntries(headersRead.map((name) => [name, headers[name]])),
+    connection: {},
+  };
+  const answer = answers.get(request);
+  if (answer) answer.req = undefined;
 }

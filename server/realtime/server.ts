@@ -16,7 +16,7 @@ import { availabilityBoard } from './availability.js';
 import { createDesks } from './desks.js';
 import { requestsUnderWay } from './dispatch.js';
 import { fanOut } from './fan-out.js';
-import { type Connection, guardConnection } from './guard.js';
+import { type Connection, guardConnection, rememberAnswer } from './guard.js';
 import { refusal } from './handshake.js';
 import { liveAgents, tellViewers } from './live-agents.js';
 import { liveVisitors } from './live-visitors.js';
@@ -81,6 +81,7 @@ export function createRealtime(http: HttpServer, deps: RealtimeDeps): Realtime {
     httpCompression: false,
     cleanupEmptyChildNamespaces: true,
   });
+  io.engine.use(rememberAnswer);
   io.engine.on('connection', (conn: Connection) => guardConnection(conn, { counted: deps.countsPackets }));
   const visitors: VisitorNamespace = io.of('/visitor');
   const agents: AgentNamespace = io.of('/agent');

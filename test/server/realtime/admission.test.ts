@@ -1,5 +1,7 @@
-import { createServer } from 'node:http';
+import { createServer, Server as HttpServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { Server } from 'socket.io';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { visitorRates } from '../../../server/channels/chat/rates.js';
@@ -24,6 +26,32 @@ beforeAll(async () => {
   at = await testApp();
 });
 afterAll(() => at.stop());
+
+describe('a connection', () => {
+  it('lets go of the request that it began with, cookies and all', async () => {
+    const begun: WeakRef<IncomingMessage>[] = [];
+    const { emit } = HttpServer.prototype;
+    HttpServer.prototype.emit = function (this: HttpServer, ...args: Parameters<typeof emit>) {
+      const [name, request] = args;
+      if (name === 'upgrade') begun.push(new WeakRef(request as IncomingMessage));
+      return emit.apply(this, args);
+    } as typeof emit;
+    onTestFinished(() => {
+      HttpServer.prototype.emit = emit;
+    });
+    const tab = await openTab(at);
+    onTestFinished(tab.close);
+    expect(begun).toHaveLength(1);
+    setFlagsFromString('--expose-gc');
+    const collect: () => void = runInNewContext('gc');
+    const left = () => {
+      collect();
+      return begun.filter((request) => request.deref() !== undefined).length;
+    };
+    await expect.poll(left, { timeout: 30_000 }).toBe(0);
+    expect(tab.socket.connected).toBe(true);
+  });
+});
 
 describe('S12: one browser', () => {
   it('has no more sockets than it may, also when it asks for all of them at once', async () => {

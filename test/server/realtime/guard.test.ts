@@ -7,7 +7,7 @@ const connection = () =>
   Object.assign(new EventEmitter(), {
     close: () => {},
     transport: {},
-    request: { headers: {}, rawHeaders: [] },
+    request: { headers: {}, connection: {} },
   });
 
 function watcher(): Backlog & { told: (number | 'drained')[] } {
