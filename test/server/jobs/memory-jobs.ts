@@ -186,6 +186,8 @@ export function memoryQueue({ now, after }: Pick<JobPorts, 'now' | 'after'>) {
         },
         async close() {
           if (own) takers.splice(takers.indexOf(own), 1);
+          // Closed once more, it takes nobody else's.
+          own = undefined;
         },
       };
     },
