@@ -49,6 +49,11 @@ export const errorCatalogue = {
     message: 'Somebody changed this in the meantime: read it again.',
   },
   already_exists: { status: 409, retry: 'changed', message: 'This exists already.' },
+  too_many_conversations: {
+    status: 409,
+    retry: 'changed',
+    message: 'As many conversations are open as may be: go on in one of them.',
+  },
   merge_refused: { status: 409, retry: 'changed', message: 'These contacts cannot be merged.' },
   link_used: {
     status: 410,

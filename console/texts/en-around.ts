@@ -75,6 +75,7 @@ export const around = {
   'error.token_expired': 'Sign in again.',
   'error.too_deep': 'The server did not accept this.',
   'error.too_large': 'This is larger than allowed.',
+  'error.too_many_conversations': 'This customer has too many open conversations. Close some of them.',
   'error.unauthorized': 'Sign in again.',
   'error.unsafe_key': 'The server did not accept this.',
   'error.upload_incomplete': 'The upload broke off. Try again.',

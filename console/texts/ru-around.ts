@@ -81,6 +81,7 @@ export const around: Translated<typeof english> = {
   'error.token_expired': 'Войдите снова.',
   'error.too_deep': 'Сервер это не принял.',
   'error.too_large': 'Размер больше допустимого.',
+  'error.too_many_conversations': 'У клиента слишком много открытых обращений. Закройте некоторые из них.',
   'error.unauthorized': 'Войдите снова.',
   'error.unsafe_key': 'Сервер это не принял.',
   'error.upload_incomplete': 'Загрузка прервалась. Повторите.',

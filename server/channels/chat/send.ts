@@ -82,7 +82,10 @@ async function placeOf(
   return { open: { key, inboxId: visitor.inboxId, subject: '' } };
 }
 
-/** One browser cannot open conversations without end; one that it has begun is found again at any count. */
+/**
+ * One browser cannot open conversations without end; one that it has begun is found again at any count. Nobody knows when
+ * there is room again: its writer decides, and what was written elsewhere does not wait behind it.
+ */
 async function leaveRoom({ workspaceId, contactIds, inboxId }: Visitor, key: string): Promise<void> {
   const open = await ConversationModel.countDocuments({
     workspaceId,
@@ -92,5 +95,5 @@ async function leaveRoom({ workspaceId, contactIds, inboxId }: Visitor, key: str
   });
   if (open < limits.conversationsOpenPerContact) return;
   if (await ConversationModel.exists({ workspaceId, key })) return;
-  throw new AppError('rate_limited', { limit: limits.conversationsOpenPerContact, retryAfterMs: 60_000 });
+  throw new AppError('too_many_conversations', { limit: limits.conversationsOpenPerContact });
 }

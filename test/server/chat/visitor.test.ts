@@ -4,6 +4,7 @@ import jwt from 'jsonwebtoken';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ClaimModel, ContactModel } from '../../../server/contacts/model.js';
 import { resolveOrCreate } from '../../../server/contacts/resolve.js';
+import { ConversationModel } from '../../../server/conversations/model.js';
 import { addInbox } from '../../../server/inboxes/inboxes.js';
 import { InboxModel } from '../../../server/inboxes/model.js';
 import { append } from '../../../server/timeline/append.js';
@@ -93,6 +94,30 @@ describe('a message', () => {
     expect((await visitor.ask('message:send', message('x'.repeat(limits.messageCodePoints)))).ok).toBe(true);
     const empty = await visitor.ask('message:send', message(' \n '));
     expect(empty).toMatchObject({ ok: false, error: { code: 'message_empty' } });
+  });
+
+  it('that would open one conversation too many is refused for its writer to decide, and those begun are found', async () => {
+    const visitor = await tab();
+    const begun = message('The first');
+    await visitor.ask('message:send', begun);
+    const { contactId } = visitor.session;
+    const row = await ConversationModel.findOne({ contactId }).lean();
+    const many = Array.from(
+      { length: limits.conversationsOpenPerContact - 1 },
+      (_, n) => `${contactId}-${n}`,
+    );
+    await ConversationModel.insertMany(many.map((_id) => ({ ...row, _id, key: _id })));
+    expect(await visitor.ask('message:send', message('One more'))).toMatchObject({
+      ok: false,
+      error: {
+        code: 'too_many_conversations',
+        retry: 'changed',
+        details: { limit: limits.conversationsOpenPerContact },
+      },
+    });
+    expect(await visitor.ask('message:send', begun)).toMatchObject({ ok: true, event: { seq: 2 } });
+    await ConversationModel.updateOne({ _id: `${contactId}-0` }, { $set: { status: 'closed' } });
+    expect(await visitor.ask('message:send', message('One more'))).toMatchObject({ ok: true });
   });
 
   it('W9: keeps what a stranger wrote as text, without control characters and lone surrogates', async () => {
