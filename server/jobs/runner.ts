@@ -110,7 +110,8 @@ export function startRunner(options: RunnerOptions): Runner {
       } finally {
         claiming -= 1;
       }
-      if (!job) return;
+      // Taken as this process stopped: its hold runs out, and another takes it over.
+      if (!job || isStopped) return;
       void begin(job);
     }
   }
@@ -140,7 +141,7 @@ export function startRunner(options: RunnerOptions): Runner {
     } finally {
       claiming -= 1;
     }
-    if (job) await begin(job);
+    if (job && !isStopped) await begin(job);
   });
 
   async function attempt(job: JobRow, controller: AbortController): Promise<void> {

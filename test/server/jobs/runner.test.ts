@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { JobRow } from '../../../server/jobs/model.js';
+import type { DueQueue } from '../../../server/jobs/ports.js';
 import { newJob } from '../../../server/jobs/row.js';
 import { type JobContext, type JobKind, startRunner } from '../../../server/jobs/runner.js';
 import { AppError } from '../../../shared/errors.js';
-import { memoryJobs, virtualWorld } from './memory-jobs.js';
+import { type MemoryJobs, memoryJobs, virtualWorld } from './memory-jobs.js';
 
 const job = (id: string, over: Partial<JobRow> = {}): JobRow => ({
   ...newJob({ _id: id, workspaceId: 'w', name: 'work', key: id, payload: {} }, new Date(0)),
@@ -17,6 +18,18 @@ const kind = (run: (payload: unknown, context: JobContext) => Promise<void>, att
   backoffMs: 1_000,
   backoffMaxMs: 10_000,
 });
+
+/** Asked for a job, it takes a second to give one. */
+function slowToClaim({ ports }: ReturnType<typeof virtualWorld>): MemoryJobs {
+  const store = memoryJobs();
+  return {
+    ...store,
+    async claim(...args) {
+      await new Promise<void>((resolve) => ports.after(1_000, resolve));
+      return store.claim(...args);
+    },
+  };
+}
 
 describe('the job runner', () => {
   it('runs what is due, and what is due later at its time', async () => {
@@ -64,6 +77,80 @@ describe('the job runner', () => {
       error: 'The mail server said no.',
     });
     expect(world.problems.map((one) => one.what)).toEqual(['attempt_failed', 'attempt_failed', 'dead']);
+    await runner.stop();
+  });
+
+  it('runs no more at once than it may, told of one job while it still asks for another', async () => {
+    const world = virtualWorld();
+    const store = slowToClaim(world);
+    for (const id of ['asked for', 'told of']) await store.insert(job(id));
+    let tell: Parameters<DueQueue['take']>[1] = async () => {};
+    let isThere = false;
+    const due: DueQueue = {
+      isThere: () => isThere,
+      put: async () => {},
+      take: (_concurrency, run) => {
+        tell = run;
+      },
+      close: async () => {},
+    };
+    let running = 0;
+    let most = 0;
+    const runner = startRunner({
+      store,
+      ports: world.ports,
+      concurrency: 1,
+      kinds: [
+        kind(async () => {
+          running += 1;
+          most = Math.max(most, running);
+          await new Promise<void>((resolve) => world.ports.after(5_000, resolve));
+          running -= 1;
+        }),
+      ],
+      queue: { due, lead: async () => false },
+    });
+    await world.pass(500);
+    isThere = true;
+    void tell(job('told of'));
+    await world.pass(20_000);
+    expect(most).toBe(1);
+    await runner.stop();
+  });
+
+  it('begins nothing that it was given after it was told to stop', async () => {
+    const world = virtualWorld();
+    const store = slowToClaim(world);
+    await store.insert(job('a'));
+    const ran: string[] = [];
+    const runner = startRunner({
+      store,
+      ports: world.ports,
+      kinds: [kind(async (_payload, { jobId }) => void ran.push(jobId))],
+    });
+    await world.pass(500);
+    await runner.stop();
+    await world.pass(20_000);
+    expect(ran).toEqual([]);
+  });
+
+  it('says nothing of its own of a failed attempt whose job another process holds by now', async () => {
+    const world = virtualWorld();
+    const store = memoryJobs();
+    await store.insert(job('a'));
+    const runner = startRunner({
+      store,
+      ports: world.ports,
+      kinds: [
+        kind(async () => {
+          const row = store.rows.get('a');
+          if (row) row.fence += 1;
+          throw new Error('Too late.');
+        }),
+      ],
+    });
+    await world.pass(1_000);
+    expect(world.problems.map(({ what }) => what)).toEqual(['fenced_out']);
     await runner.stop();
   });
 
