@@ -53,15 +53,18 @@ async function countAgain(
   conversationId: string,
   { seq, counted }: Pick<ReadRow, 'seq' | 'counted'>,
 ): Promise<void> {
-  const count = async (session: ClientSession | null): Promise<number> => {
+  /** Null: the conversation is gone with the import. */
+  const count = async (session: ClientSession | null): Promise<number | null> => {
     const conversation = await findConversation(scope, conversationId, session);
-    return conversation ? countedUpTo(session, conversation, reader.type, seq) : counted;
+    return conversation && countedUpTo(session, conversation, reader.type, seq);
   };
   if ((await count(null)) === counted) return;
   const key = { _id: readId(conversationId, reader), workspaceId: scope.workspaceId, seq };
   // In one transaction with what it counts: whoever makes the conversation again at this moment writes this mark, too.
   await transactOnce(async (session) => {
-    await ReadModel.updateOne(key, { $set: { counted: await count(session) } }, { session });
+    const now = await count(session);
+    if (now === null) await ReadModel.deleteOne(key, { session });
+    else await ReadModel.updateOne(key, { $set: { counted: now } }, { session });
   });
 }
 

@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest';
+import mongoose from 'mongoose';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { createContact } from '../../../server/contacts/create.js';
 import { beginImport, finishImport, listImports, undoImport } from '../../../server/contacts/imports.js';
 import { mergeContacts, unmerge } from '../../../server/contacts/merge.js';
@@ -128,6 +129,37 @@ describe('an import', () => {
         ['two', 1],
       ]);
     }
+  });
+
+  it('that is undone between a mark’s look and its commit leaves the count right, and no mark of what is gone', async () => {
+    const company = await aCompany();
+    const { scope } = company;
+    const reader = { type: 'agent' as const, id: 'anna' };
+    const marks = (conversationId: string) =>
+      ReadModel.find({ workspaceId: scope.workspaceId, conversationId }).lean();
+    const { commitTransaction } = mongoose.mongo.ClientSession.prototype;
+    onTestFinished(() => {
+      mongoose.mongo.ClientSession.prototype.commitTransaction = commitTransaction;
+    });
+    /** All of the undoing takes place before the mark's first commit. */
+    async function markOver(importId: string, conversationId: string): Promise<void> {
+      mongoose.mongo.ClientSession.prototype.commitTransaction = async function () {
+        mongoose.mongo.ClientSession.prototype.commitTransaction = commitTransaction;
+        await undoImport(scope, importId);
+        return commitTransaction.call(this);
+      };
+      await markRead(scope, reader, conversationId, 2);
+    }
+    const partly = await anImport(company, ['ann@example.com']);
+    const { contactId = '', event } = partly.results[0] ?? {};
+    const kept = event?.conversationId ?? '';
+    await append(scope, aMessage({ contactId, channel: 'email', conversation: { id: kept } }));
+    await markOver(partly.importId, kept);
+    expect((await marks(kept)).map(({ counted }) => counted)).toEqual([0]);
+    const wholly = await anImport(company, ['bob@example.com']);
+    const gone = wholly.results[0]?.event.conversationId ?? '';
+    await markOver(wholly.importId, gone);
+    expect(await marks(gone)).toEqual([]);
   });
 
   it('is another workspace’s neither to see nor to undo', async () => {
