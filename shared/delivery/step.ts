@@ -217,7 +217,8 @@ function settle<Body>(work: Work<Body>, clientId: string | undefined, event: Tim
   const item = clientId === undefined ? undefined : itemOf(work, clientId);
   if (!item || item.state === 'sent') return;
   const id = event.conversationId ?? item.thread;
-  if (id !== item.thread) begin(work, item.thread, id);
+  // Once it has begun, a thread is that conversation, whatever an answer to a message of it says.
+  if (!item.conversationId) begin(work, item.thread, id);
   change(work, item.clientId, { state: 'sent', seq: event.seq ?? 0 });
   work.effects.push({ type: 'forget', clientId: item.clientId });
 }
@@ -336,8 +337,7 @@ function see<Body>(work: Work<Body>, id: string, seq: number): void {
 /** Whatever can go on now does: one message in flight a thread, one read a thread. */
 function goOn<Body>(work: Work<Body>): void {
   if (!work.isOnline) return;
-  // Two threads that turned out to be one conversation may have one in flight behind another that waits.
-  const busy = new Set(work.outbox.filter(({ state }) => state === 'sending').map(({ thread }) => thread));
+  const busy = new Set<string>();
   for (const one of work.isRestored ? work.outbox : []) {
     const { thread, state } = one;
     if (state === 'sent' || state === 'refused') continue;

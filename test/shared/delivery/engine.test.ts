@@ -231,6 +231,25 @@ describe('delivery engine', () => {
     expect(states()).toEqual(['sent', 'sending', 'waiting']);
   });
 
+  it('takes a conversation that has begun for itself, whatever an answer to what was written in it says', () => {
+    const world = newWorld(1);
+    const one = world.clients[0]!;
+    feed(world, one, { type: 'restored', items: [] });
+    for (const clientId of ['1-first', '2-second']) {
+      const thread = clientId === '1-first' ? null : 'new:1-first';
+      feed(world, one, { type: 'write', clientId, thread, body: '', queuedAt: 0 });
+    }
+    const begun = (clientId: string, conversationId: string) => ({
+      ...append(world, clientId, null, ''),
+      conversationId,
+    });
+    feed(world, one, { type: 'event', event: begun('1-first', 'one') });
+    // It was sent before that was known, and began another.
+    feed(world, one, { type: 'answered', clientId: '2-second', event: begun('2-second', 'another') });
+    feed(world, one, { type: 'write', clientId: '3-third', thread: 'one', body: '', queuedAt: 0 });
+    expect(one.state.outbox.find(({ clientId }) => clientId === '3-third')?.conversationId).toBe('one');
+  });
+
   it('knows where the rest belongs when the page ended while a begun conversation was being written down', () => {
     const world = newWorld(1);
     const one = world.clients[0]!;
