@@ -50,18 +50,23 @@ export function takeSeat(
     seat.client = client;
     show(client);
   };
+  /** With an engine that reads storage anew: what a page wrote that was here meanwhile waits there, and goes first. */
+  function openLine(): void {
+    own?.stop();
+    use(createClient(options, seat.client));
+    own = seat.client;
+    own.wake();
+  }
   async function lead(): Promise<void> {
     if (!isHere) return;
-    own ??= createClient(options, seat.client);
-    if (own !== seat.client) use(own);
     const channel = new BroadcastChannel(seat.name);
     channel.onmessage = ({ data }) => {
       // A tab that cannot serve the others does not lead them.
       import('./followers.js').then(({ serve }) => serve(seat, channel, data), lost);
     };
+    openLine();
     // Whoever followed another tab follows this one now.
     channel.postMessage(0);
-    own.wake();
     await new Promise<void>((resolve) => {
       leave = resolve;
     });
@@ -80,7 +85,7 @@ export function takeSeat(
   function lost(error: Error): void {
     leave();
     const taken = error.name === 'AbortError';
-    (taken ? follow() : Promise.reject()).catch(() => isHere && own?.wake());
+    (taken ? follow() : Promise.reject()).catch(() => isHere && openLine());
   }
 
   own = createClient(options);

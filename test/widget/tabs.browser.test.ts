@@ -252,6 +252,55 @@ describe('tabs of one visitor', () => {
     equal(office.texts(), ['Hello.', 'meanwhile', 'back again']);
   });
 
+  it('come back from being put aside and send first what a page of the site left in storage meanwhile', async () => {
+    office.publish(message(1, 'anna', 'Hello.', 1));
+    const tab = openTab();
+    await until(() => hasSession(tab));
+    write(tab, 'one');
+    await until(() => office.texts().length === 2);
+    tab.sleep();
+    await outboxStorage(inboxId).put({
+      clientId: `left-${inboxId}`,
+      thread: conversationId,
+      conversationId,
+      body: { text: 'two', attachments: [] },
+      queuedAt: 0,
+      order: 7,
+    });
+    tab.wake();
+    await until(() => tab.client().isOnline);
+    write(tab, 'three');
+    await until(() => office.texts().includes('two') && office.texts().includes('three'));
+    equal(office.texts(), ['Hello.', 'one', 'two', 'three']);
+  });
+
+  it('ask nothing of themselves when they are put aside in the moment in which they are given the lead', async () => {
+    const { locks } = navigator;
+    let grant: (() => Promise<void>) | undefined;
+    const request = (name: string, options: LockOptions, call: (lock: Lock | null) => Promise<void>) => {
+      if (options.ifAvailable) return locks.request(name, options, call);
+      grant = () => call({ name, mode: 'exclusive' });
+      return new Promise(() => undefined);
+    };
+    Object.defineProperty(navigator, 'locks', { value: { request }, configurable: true });
+    try {
+      const [first, second] = await twoTabs();
+      first.sleep();
+      write(second, 'anybody?');
+      second.sleep();
+      await grant?.();
+      equal([shown(second), office.open.size], [['Hello.', 'anybody?'], 0]);
+      // The first one's lock is free a moment after it has left.
+      let isHeld = true;
+      while (isHeld) isHeld = !!(await locks.query()).held?.some(({ name }) => name?.includes(inboxId));
+      second.wake();
+      await until(() => office.texts().includes('anybody?'));
+      equal(office.texts(), ['Hello.', 'anybody?']);
+    } finally {
+      Reflect.deleteProperty(navigator, 'locks');
+    }
+  });
+
   it('take the lead from a tab that is frozen, and lose nothing that was written to it', async () => {
     const [first] = await twoTabs();
     const { held = [] } = await navigator.locks.query();
