@@ -20,7 +20,7 @@ async function grown(server, count, open) {
   const after = await server.figures();
   for (const socket of sockets) socket.close();
   const each = (name) => (after.memory[name] - before.memory[name]) / (count - first);
-  return { bytes: each('rss'), heapBytes: each('heapUsed') };
+  return { bytes: each('own'), heapBytes: each('heapUsed') };
 }
 
 /** Opens a visitor's socket and resolves when it was told its session: with `token`, the one that it had. */

@@ -23,7 +23,7 @@ import { lookAt } from './observe/metrics.js';
 import { observe } from './observe/observe.js';
 import type { Spans } from './observe/spans.js';
 import { followEvents } from './realtime/follow.js';
-import { createRealtime } from './realtime/server.js';
+import { createRealtime, socketsPath } from './realtime/server.js';
 import { openRedis } from './redis.js';
 import { createStopping } from './stopping.js';
 import { followStoreClock, storeNow } from './store/clock.js';
@@ -127,8 +127,8 @@ export async function startApp(given: Config): Promise<App> {
       },
     });
     http.on('request', (req, res) => {
-      // The sockets' server stands before this one: what it refused is answered, and must not be answered twice.
-      if (res.headersSent) return;
+      // The sockets' server answers what comes there, be it with a refusal: nothing must be answered twice.
+      if (req.url?.startsWith(socketsPath)) return;
       // A connection that is kept would be asked again where nobody answers soon.
       if (stopping.isStopping()) res.setHeader('connection', 'close');
       answer(req, res);

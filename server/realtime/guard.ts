@@ -55,12 +55,13 @@ export function cutConnection(conn: Connection): void {
 
 const backlogs = new WeakMap<Connection, readonly Backlog[]>();
 
-/** Tells of what waits for a guarded connection, which may have a socket in each namespace. Returns what ends it. */
-export function watchBacklog(conn: Connection, backlog: Backlog): () => void {
+/** Tells of what waits for a guarded connection, which may have a socket in each namespace. */
+export function watchBacklog(conn: Connection, backlog: Backlog): void {
   backlogs.set(conn, [...(backlogs.get(conn) ?? []), backlog]);
-  return () => {
-    backlogs.set(conn, backlogs.get(conn)?.filter((one) => one !== backlog) ?? []);
-  };
+}
+
+export function unwatchBacklog(conn: Connection, backlog: Backlog): void {
+  backlogs.set(conn, backlogs.get(conn)?.filter((one) => one !== backlog) ?? []);
 }
 
 /**

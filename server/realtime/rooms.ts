@@ -12,8 +12,6 @@ export const rooms = {
     named('contact', workspaceId, inboxId, contactId),
   /** The browsers of a merged group's members, whatever they may see. */
   head: (workspaceId: string, headId: string) => named('head', workspaceId, headId),
-  /** The tabs of one browser. */
-  visitor: (visitorId: string) => named('visitor', visitorId),
   /** All visitors of a workspace. */
   visitors: (workspaceId: string) => named('visitors', workspaceId),
 } as const;

@@ -53,6 +53,9 @@ export interface Realtime {
   close: () => Promise<void>;
 }
 
+/** Where all sockets are opened, and nothing else is. */
+export const socketsPath = '/socket.io/';
+
 /**
  * How long a connection may wait to be let into a namespace. A deploy brings everybody back at once: whoever then waits for its turn
  * is not sent away, only to come again and wait anew.
@@ -71,6 +74,7 @@ const answerMs = 3_000;
 export function createRealtime(http: HttpServer, deps: RealtimeDeps): Realtime {
   const io = new Server(http, {
     ...(deps.redis && { adapter: redisAdapter(deps.redis) }),
+    path: socketsPath,
     transports: ['websocket'],
     serveClient: false,
     maxHttpBufferSize: limits.packetBytes,

@@ -149,10 +149,9 @@ async function admit(
   return { ...result, changesTold: toldBefore };
 }
 
-function roomsOf({ workspaceId, inboxId, visitorId, headId, contactIds }: Visitor): string[] {
+function roomsOf({ workspaceId, inboxId, headId, contactIds }: Visitor): string[] {
   return [
     rooms.visitors(workspaceId),
-    rooms.visitor(visitorId),
     rooms.head(workspaceId, headId),
     ...contactIds.map((contactId) => rooms.contact(workspaceId, inboxId, contactId)),
   ];
@@ -188,22 +187,21 @@ export async function refreshVisitors(
   headId: string,
 ): Promise<void> {
   changesTold += 1;
-  await Promise.all(socketsIn(nsp, rooms.head(workspaceId, headId)).map(lookAgain));
+  const room = nsp.adapter.rooms.get(rooms.head(workspaceId, headId)) ?? [];
+  await Promise.all([...room].flatMap((id) => nsp.sockets.get(id) ?? []).map(lookAgain));
 }
 
 /** The browser's secret is over: each of its tabs is told, and closed. */
 export function signOutVisitors(nsp: VisitorNamespace, visitorId: string): void {
   changesTold += 1;
-  const tabs = socketsIn(nsp, rooms.visitor(visitorId));
+  // Looked for among all: a room for each browser would cost each of them more than this costs the few who sign out.
+  const tabs = [...nsp.sockets.values()].filter(({ data }) => data.visitor.visitorId === visitorId);
   for (const socket of tabs) socket.emit('signed-out', {});
   // After the answer to whoever asked for it: its acknowledgement goes out first.
   setImmediate(() => {
     for (const socket of tabs) socket.disconnect(true);
   });
 }
-
-const socketsIn = (nsp: VisitorNamespace, room: string): VisitorSocket[] =>
-  [...(nsp.adapter.rooms.get(room) ?? [])].flatMap((id) => nsp.sockets.get(id) ?? []);
 
 async function lookAgain(socket: VisitorSocket): Promise<void> {
   let after: Visitor;

@@ -1,6 +1,11 @@
 import { EventEmitter } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import { type Backlog, guardConnection, watchBacklog } from '../../../server/realtime/guard.js';
+import {
+  type Backlog,
+  guardConnection,
+  unwatchBacklog,
+  watchBacklog,
+} from '../../../server/realtime/guard.js';
 
 /** Of an engine's connection that which is looked at: it says what is written, and when it was taken. */
 const connection = () =>
@@ -20,17 +25,17 @@ describe('what waits for a connection', () => {
     const conn = connection();
     guardConnection(conn, { counted: true });
     const [first, second] = [watcher(), watcher()];
-    const endFirst = watchBacklog(conn, first);
-    const endSecond = watchBacklog(conn, second);
+    watchBacklog(conn, first);
+    watchBacklog(conn, second);
     for (const data of ['one', 'two']) conn.emit('packetCreate', { data });
     conn.emit('drain');
     expect([first.told, second.told]).toEqual([
       [3, 'drained'],
       [3, 'drained'],
     ]);
-    endFirst();
+    unwatchBacklog(conn, first);
     for (const data of ['three', 'four']) conn.emit('packetCreate', { data });
-    endSecond();
+    unwatchBacklog(conn, second);
     conn.emit('drain');
     expect([first.told, second.told]).toEqual([
       [3, 'drained'],
