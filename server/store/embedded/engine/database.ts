@@ -95,6 +95,17 @@ export function openDatabase({
     }
   }
 
+  let isTelling = false;
+  /** Whoever wrote is answered first: reading and handing on what is new takes a while. */
+  function tellSoon(): void {
+    if (isTelling) return;
+    isTelling = true;
+    setImmediate(() => {
+      isTelling = false;
+      for (const listener of listeners) listener();
+    });
+  }
+
   const writer = createWriter<null>({
     async commit(work) {
       try {
@@ -111,7 +122,7 @@ export function openDatabase({
         }
         changing = new Set();
         forget();
-        for (const listener of listeners) listener();
+        tellSoon();
       } catch (error) {
         changing = new Set();
         catalog.load();
