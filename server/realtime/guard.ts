@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import { type IncomingHttpHeaders, type IncomingMessage, ServerResponse } from 'node:http';
 import type { ErrorCode } from '../../shared/errors.js';
 import { limits } from '../../shared/limits.js';
 import { log } from '../log.js';
@@ -166,10 +166,17 @@ const headersRead = ['host', 'origin', 'user-agent', 'x-forwarded-for'] as const
 /** The engine's own answer to each request that asks to become a connection: it stays as long as the connection. */
 const answers = new WeakMap<object, { req?: unknown }>();
 
-/** To be the engine's middleware: what comes in is known by its answer until it is a connection. */
-export function rememberAnswer(request: IncomingMessage, answer: ServerResponse, next: () => void): void {
+/**
+ * To be the engine's middleware: what comes in is known by its answer until it is a connection. What does not ask to
+ * become one is refused here: the engine would take it for an open connection's where it names one, and never answer.
+ */
+export function rememberAnswer(
+  request: IncomingMessage,
+  answer: { req?: unknown },
+  next: (refused?: Error) => void,
+): void {
   answers.set(request, answer);
-  next();
+  next(answer instanceof ServerResponse ? new Error('Not a WebSocket.') : undefined);
 }
 
 /**

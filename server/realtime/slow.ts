@@ -4,7 +4,7 @@ import { log } from '../log.js';
 import { slowReaders } from '../observe/metrics.js';
 import { type Backlog, cutConnection, unwatchBacklog, watchBacklog } from './guard.js';
 
-/** There is one for each socket, nearly all of which read all that they are told: it brings no functions of its own. */
+/** There is one for each socket, nearly all of which read all that they are told: `grew` and `drained` are the same for all. */
 interface Reader extends Backlog {
   socket: Socket;
   rejoin: () => void;

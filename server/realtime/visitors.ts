@@ -29,8 +29,8 @@ function knownTo(socket: VisitorSocket): Set<string> {
 }
 
 /**
- * How often this process was told that browsers may reach something else now. Whoever is looked up at that moment is in
- * no room yet, where it would be found.
+ * How often this process was told that browsers may reach something else now. Whoever is looked up at that moment is
+ * neither connected nor in a room yet, where it would be found.
  */
 let changesTold = 0;
 
@@ -105,8 +105,8 @@ interface BrowserPlaces {
 }
 
 /**
- * How many sockets each browser has. Counted here and not by its room: many handshakes are admitted in one turn, before
- * any of their sockets has joined, and a reader that is behind has left its rooms.
+ * How many sockets each browser has. Counted from their admission on: many handshakes are admitted in one turn, before
+ * any of their sockets has connected.
  */
 function browserPlaces(): BrowserPlaces {
   const taken = new Map<string, number>();

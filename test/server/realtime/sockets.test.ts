@@ -121,11 +121,23 @@ describe('S2: a foreign page', () => {
     visitor.close();
   });
 
-  it('finds no polling', async () => {
-    const answer = await fetch(`${at.url}/socket.io/?EIO=4&transport=polling`);
-    expect(answer.status).toBe(400);
-    expect(await answer.text()).toContain('Transport unknown');
-    expect((await fetch(`${at.url}/socket.io/socket.io.js`)).status).toBe(400);
+  it('finds no polling, and is answered whatever it asks for there, be it in an open connection’s name', async () => {
+    const tab = await openTab(at);
+    const paths = [
+      '?EIO=4&transport=polling',
+      'socket.io.js',
+      '?EIO=4&transport=websocket',
+      `?EIO=4&transport=websocket&sid=${tab.socket.io.engine.id}`,
+    ];
+    for (const path of paths) {
+      for (const method of ['GET', 'POST']) {
+        const answer = await fetch(`${at.url}/socket.io/${path}`, { method });
+        expect([method, path, answer.status]).toEqual([method, path, 400]);
+        expect(await answer.text()).toContain('Bad request');
+      }
+    }
+    expect(await fate(tab)).toBe('open');
+    tab.close();
   });
 });
 
