@@ -66,14 +66,14 @@ export function startRunner(options: RunnerOptions): Runner {
   const names = [...kinds.keys()];
   const holder = ports.newId();
   const running = new Map<Promise<void>, AbortController>();
-  /** Told of, and asked of the store: each may be one more that runs. */
-  let claiming = 0;
+  /** Asked of the store: each may be one more that runs. */
+  const taking = new Set<Promise<unknown>>();
   let isLooking = false;
   let lookAgain = false;
   let isStopped = false;
   let cancelNext: () => void = () => {};
 
-  const hasRoom = (): boolean => running.size + claiming < concurrency;
+  const hasRoom = (): boolean => running.size + taking.size < concurrency;
   const queue = options.queue?.due;
   const sweeper = options.queue && startSweeper({ store, ports, names, ...options.queue });
 
@@ -101,18 +101,22 @@ export function startRunner(options: RunnerOptions): Runner {
   /** Takes jobs until there is no more room or nothing is due. While somebody tells what is due, nobody looks. */
   async function look(): Promise<void> {
     while (!isStopped && hasRoom() && !queue?.isThere()) {
-      const now = ports.now();
-      let job: JobRow | null;
       // The queue may come back, and tell of one meanwhile.
-      claiming += 1;
-      try {
-        job = await store.claim(names, holder, now, new Date(now.getTime() + holdMs));
-      } finally {
-        claiming -= 1;
-      }
-      // Taken as this process stopped: its hold runs out, and another takes it over.
-      if (!job || isStopped) return;
-      void begin(job);
+      if (!(await take((now, heldUntil) => store.claim(names, holder, now, heldUntil)))) return;
+    }
+  }
+
+  /** Asks for a job and begins it. One that is given counts as tried: who stops does not leave it lying. */
+  async function take(
+    ask: (now: Date, heldUntil: Date) => Promise<JobRow | null>,
+  ): Promise<{ ended: Promise<void> } | null> {
+    const now = ports.now();
+    const taken = ask(now, new Date(now.getTime() + holdMs)).then((job) => job && { ended: begin(job) });
+    taking.add(taken);
+    try {
+      return await taken;
+    } finally {
+      taking.delete(taken);
     }
   }
 
@@ -131,17 +135,12 @@ export function startRunner(options: RunnerOptions): Runner {
   queue?.take(concurrency, async (due) => {
     // What it cannot take is told again by the sweeper, to somebody else.
     if (isStopped || !hasRoom() || !kinds.has(due.name)) return;
-    let job: JobRow | null = null;
-    claiming += 1;
     try {
-      const now = ports.now();
-      job = await store.claimOne(due, holder, now, new Date(now.getTime() + holdMs));
+      const taken = await take((now, heldUntil) => store.claimOne(due, holder, now, heldUntil));
+      await taken?.ended;
     } catch (error) {
       ports.report({ what: 'store', error });
-    } finally {
-      claiming -= 1;
     }
-    if (job && !isStopped) await begin(job);
   });
 
   async function attempt(job: JobRow, controller: AbortController): Promise<void> {
@@ -245,7 +244,7 @@ export function startRunner(options: RunnerOptions): Runner {
       const cancel = ports.after(graceMs, () => {
         for (const controller of running.values()) controller.abort();
       });
-      await Promise.allSettled([...running.keys()]);
+      while (taking.size + running.size > 0) await Promise.allSettled([...taking, ...running.keys()]);
       cancel();
       await queue?.close();
     },

@@ -118,10 +118,10 @@ describe('the job runner', () => {
     await runner.stop();
   });
 
-  it('begins nothing that it was given after it was told to stop', async () => {
+  it('ends what it is being given in the moment in which it is told to stop, before it has stopped', async () => {
     const world = virtualWorld();
     const store = slowToClaim(world);
-    await store.insert(job('a'));
+    for (const id of ['a', 'b']) await store.insert(job(id));
     const ran: string[] = [];
     const runner = startRunner({
       store,
@@ -129,9 +129,14 @@ describe('the job runner', () => {
       kinds: [kind(async (_payload, { jobId }) => void ran.push(jobId))],
     });
     await world.pass(500);
-    await runner.stop();
+    const stopped = runner.stop().then(() => ran.push('stopped'));
     await world.pass(20_000);
-    expect(ran).toEqual([]);
+    await stopped;
+    expect(ran).toEqual(['a', 'stopped']);
+    expect([...store.rows.values()].map(({ state, attempts }) => [state, attempts])).toEqual([
+      ['done', 1],
+      ['waiting', 0],
+    ]);
   });
 
   it('says nothing of its own of a failed attempt whose job another process holds by now', async () => {
