@@ -233,10 +233,14 @@ export async function createExtras(panel: ThreadlinePanel, kit: Kit): Promise<Ex
     },
     refused({ clientId, error }) {
       const { input } = panel.client;
+      const whyNot: Record<string, string> = {
+        blocked: words.isBlocked,
+        too_many_conversations: words.hasTooMany,
+      };
       const button = (said: string, type: 'retry' | 'discard'): unknown =>
         html`<button type="button" class="lk" @click=${() => input({ type, clientId })}>${said}</button>`;
       return html`<p class="st">
-        ${kit.iconOf(alert)}${error?.code === 'blocked' ? words.isBlocked : words.wasRefused}
+        ${kit.iconOf(alert)}${whyNot[error?.code ?? ''] ?? words.wasRefused}
         ${button(words.tryAgain, 'retry')} ${button(words.takeOut, 'discard')}
       </p>`;
     },

@@ -317,9 +317,10 @@ export function testPanel(name: string, mounted: typeof mountOfSources): void {
 
       it('keeps a refused message, and sends it again when told to', async () => {
         const { line } = await put();
-        line.refuseWith = { code: 'blocked', retry: 'never' };
+        line.refuseWith = { code: 'too_many_conversations', retry: 'changed' };
         await write('please');
         await until(() => texts('.fail button').includes('Try again'));
+        equal(texts('.fail .st')[0]?.includes('Too many open conversations. Write in one of them.'), true);
         line.refuseWith = null;
         button('Try again').click();
         await until(() => texts('.st').join() === 'Sent');

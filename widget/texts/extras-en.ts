@@ -13,6 +13,7 @@ export const extrasEn = {
   tooManyFiles: (limit: number) => `At most ${limit} files a message.`,
   textTooLong: (limit: number, count: number) => `At most ${limit} characters. Yours has ${count}.`,
   tooManyBytes: 'This message is too long to send. Shorten it.',
+  hasTooMany: 'Too many open conversations. Write in one of them.',
   isBlocked: 'This conversation does not take messages.',
   beforeWeStart: 'Before we start',
   whyWeAsk: 'So that we can answer you if you leave.',

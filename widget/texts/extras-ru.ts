@@ -14,6 +14,7 @@ export const extrasRu: ExtrasTexts = {
   tooManyFiles: (limit) => `Не больше ${limit} файлов в сообщении.`,
   textTooLong: (limit, count) => `Не больше ${limit} знаков. У вас ${count}.`,
   tooManyBytes: 'Сообщение слишком длинное. Сократите его.',
+  hasTooMany: 'Слишком много открытых разговоров. Напишите в одном из них.',
   isBlocked: 'Этот разговор не принимает сообщений.',
   beforeWeStart: 'Прежде чем начать',
   whyWeAsk: 'Чтобы ответить вам, если вы уйдёте.',
