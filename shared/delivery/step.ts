@@ -216,10 +216,10 @@ function write<Body>(
 function settle<Body>(work: Work<Body>, clientId: string | undefined, event: TimelineEvent): void {
   const item = clientId === undefined ? undefined : itemOf(work, clientId);
   if (!item || item.state === 'sent') return;
-  const id = event.conversationId ?? item.thread;
+  const { conversationId: thread = item.thread, seq } = event;
   // Once it has begun, a thread is that conversation, whatever an answer to a message of it says.
-  if (!item.conversationId) begin(work, item.thread, id);
-  change(work, item.clientId, { state: 'sent', seq: event.seq ?? 0 });
+  if (!item.conversationId) begin(work, item.thread, thread);
+  change(work, item.clientId, { state: 'sent', thread, seq: seq ?? 0 });
   work.effects.push({ type: 'forget', clientId: item.clientId });
 }
 

@@ -246,6 +246,7 @@ describe('delivery engine', () => {
     feed(world, one, { type: 'event', event: begun('1-first', 'one') });
     // It was sent before that was known, and began another.
     feed(world, one, { type: 'answered', clientId: '2-second', event: begun('2-second', 'another') });
+    expect(one.state.outbox.map(({ clientId }) => clientId)).not.toContain('2-second');
     feed(world, one, { type: 'write', clientId: '3-third', thread: 'one', body: '', queuedAt: 0 });
     expect(one.state.outbox.find(({ clientId }) => clientId === '3-third')?.conversationId).toBe('one');
   });
