@@ -43,6 +43,17 @@ const insertMany = (database: Database, from: number, count: number, size = 40) 
   });
 
 describe('The oplog', () => {
+  it('tells those who wait for news as soon as whoever wrote was answered, and not before', async () => {
+    const database = openDatabase({ path });
+    const order: string[] = [];
+    database.onCommit(() => order.push('told'));
+    await insertMany(database, 1, 1).then(() => order.push('answered'));
+    expect(order).toEqual(['answered']);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(order).toEqual(['answered', 'told']);
+    await database.close();
+  });
+
   it('gives back what commits added, in order, from any place in them', async () => {
     const database = openDatabase({ path });
     await insertMany(database, 0, 25);

@@ -31,7 +31,7 @@ export interface Database {
   changedSince(collection: Collection, record: number, sequence: number): boolean;
   /** An open transaction: what is changed from now on is remembered until it ends. */
   hold(): () => void;
-  /** Called after each commit that wrote to the oplog. */
+  /** Called after commits, once for those of one turn, when who made them was answered. */
   onCommit(listener: () => void): () => void;
   close(): Promise<void>;
 }
