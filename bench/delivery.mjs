@@ -86,7 +86,7 @@ function tell(how, ours, base, p50Ms, p99Ms) {
 }
 
 /** One after the other, each waiting for the last: a tenth of what a hundred at once send takes as long. */
-const alone = (warmUp) => warmUp / 10;
+const alone = (warmUp) => Math.ceil(warmUp / 10);
 
 export async function delivery({ warmUp }) {
   const data = dataDirectory();

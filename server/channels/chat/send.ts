@@ -18,8 +18,8 @@ export interface KnownConversations {
 /**
  * A visitor's message, through the one door. Resolves when it is durable; the same `clientId` of the same browser
  * again answers with the first event.
- * @throws AppError `blocked`, `not_found`, `message_empty`, `message_too_long`, `rate_limited`, `store_unavailable`,
- * `store_full`
+ * @throws AppError `blocked`, `not_found`, `too_many_conversations`, `message_empty`, `message_too_long`, `rate_limited`,
+ * `store_unavailable`, `store_full`
  */
 export async function sendMessage(
   visitor: Visitor,
