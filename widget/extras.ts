@@ -240,7 +240,7 @@ export async function createExtras(panel: ThreadlinePanel, kit: Kit): Promise<Ex
       const button = (said: string, type: 'retry' | 'discard'): unknown =>
         html`<button type="button" class="lk" @click=${() => input({ type, clientId })}>${said}</button>`;
       return html`<p class="st">
-        ${kit.iconOf(alert)}${whyNot[error?.code ?? ''] ?? words.wasRefused}
+        <span>${kit.iconOf(alert)} ${whyNot[error?.code ?? ''] ?? words.wasRefused}</span>
         ${button(words.tryAgain, 'retry')} ${button(words.takeOut, 'discard')}
       </p>`;
     },
