@@ -19,6 +19,10 @@ const kind = (run: (payload: unknown, context: JobContext) => Promise<void>, att
   backoffMaxMs: 10_000,
 });
 
+/** A runner with nothing said but what it is to do. */
+const plainRunner = (world: ReturnType<typeof virtualWorld>, store: MemoryJobs, run: JobKind['run']) =>
+  startRunner({ store, ports: world.ports, kinds: [kind(run)] });
+
 /** Asked for a job, it takes a second to give one. */
 function slowToClaim({ ports }: ReturnType<typeof virtualWorld>): MemoryJobs {
   const store = memoryJobs();
@@ -38,11 +42,7 @@ describe('the job runner', () => {
     const ran: string[] = [];
     await store.insert(job('now'));
     await store.insert(job('later', { dueAt: new Date(world.ports.now().getTime() + 5_000) }));
-    const runner = startRunner({
-      store,
-      ports: world.ports,
-      kinds: [kind(async (_payload, { jobId }) => void ran.push(jobId))],
-    });
+    const runner = plainRunner(world, store, async (_payload, { jobId }) => void ran.push(jobId));
     await world.pass(4_000);
     expect(ran).toEqual(['now']);
     await world.pass(3_000);
@@ -123,11 +123,7 @@ describe('the job runner', () => {
     const store = slowToClaim(world);
     for (const id of ['a', 'b']) await store.insert(job(id));
     const ran: string[] = [];
-    const runner = startRunner({
-      store,
-      ports: world.ports,
-      kinds: [kind(async (_payload, { jobId }) => void ran.push(jobId))],
-    });
+    const runner = plainRunner(world, store, async (_payload, { jobId }) => void ran.push(jobId));
     await world.pass(500);
     const stopped = runner.stop().then(() => ran.push('stopped'));
     await world.pass(20_000);
@@ -143,16 +139,10 @@ describe('the job runner', () => {
     const world = virtualWorld();
     const store = memoryJobs();
     await store.insert(job('a'));
-    const runner = startRunner({
-      store,
-      ports: world.ports,
-      kinds: [
-        kind(async () => {
-          const row = store.rows.get('a');
-          if (row) row.fence += 1;
-          throw new Error('Too late.');
-        }),
-      ],
+    const runner = plainRunner(world, store, async () => {
+      const row = store.rows.get('a');
+      if (row) row.fence += 1;
+      throw new Error('Too late.');
     });
     await world.pass(1_000);
     expect(world.problems.map(({ what }) => what)).toEqual(['fenced_out']);
@@ -163,14 +153,8 @@ describe('the job runner', () => {
     const world = virtualWorld();
     const store = memoryJobs();
     await store.insert(job('a'));
-    const runner = startRunner({
-      store,
-      ports: world.ports,
-      kinds: [
-        kind(async () => {
-          throw new AppError('forbidden');
-        }),
-      ],
+    const runner = plainRunner(world, store, async () => {
+      throw new AppError('forbidden');
     });
     await world.pass(10);
     expect(store.rows.get('a')).toMatchObject({ state: 'dead', attempts: 1 });
