@@ -317,10 +317,14 @@ export function testPanel(name: string, mounted: typeof mountOfSources): void {
 
       it('keeps a refused message, and sends it again when told to', async () => {
         const { line } = await put();
-        line.refuseWith = { code: 'too_many_conversations', retry: 'changed' };
+        const why = () => texts('.fail .st')[0] ?? '';
+        line.refuseWith = { code: 'blocked', retry: 'never' };
         await write('please');
         await until(() => texts('.fail button').includes('Try again'));
-        equal(texts('.fail .st')[0]?.includes('Too many open conversations. Write in one of them.'), true);
+        equal(why().includes('This conversation does not take messages.'), true);
+        line.refuseWith = { code: 'too_many_conversations', retry: 'changed' };
+        button('Try again').click();
+        await until(() => why().includes('Too many open conversations. Write in one of them.'));
         line.refuseWith = null;
         button('Try again').click();
         await until(() => texts('.st').join() === 'Sent');
